@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What should be done about it. The core only says so; the gateway does it.
+
+Two families. An **act** is for one neighbour and leaves no trace of its own (ring, answer, set a timer). A
+**decision** is recorded with the fact that caused it and published to Redis; its JSON is the contract with
+the consoles (docs/contract/*.schema.json). Times outside are microseconds: a JavaScript number holds them.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from core.events import Link, UnitStatus
+from core.ids import CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
+
+OrderState = Literal[
+    "issued", "delivered", "signed", "declined", "enroute", "on_scene", "clear", "expired", "cancelled"
+]
+CallState = Literal["ringing", "answered", "ended", "abandoned"]
+IncidentState = Literal["opened", "located", "ranked", "ordered", "closed"]
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Something for the outside world to do."""
+
+
+# Acts
+
+
+class RingCaller(Effect, frozen=True, kw_only=True, tag="ring"):
+    """Send 180 Ringing, once the call is durable."""
+
+    leg: Leg
+
+
+class AnswerCaller(Effect, frozen=True, kw_only=True, tag="answer"):
+    """Send 200 OK."""
+
+    leg: Leg
+
+
+class HangUpCaller(Effect, frozen=True, kw_only=True, tag="hang_up"):
+    """End the leg: BYE when answered, a final refusal when ringing."""
+
+    leg: Leg
+
+
+class OrderUnit(Effect, frozen=True, kw_only=True, tag="order"):
+    """Put an order on the unit's radio. Sent again after a restart under the same id and version."""
+
+    county: CountyCode
+    "The unit's county: names the topic."
+    unit_id: UnitId
+    order_id: OrderId
+    incident_id: IncidentId
+    version: int
+    level: int
+    category: str
+    lat: float | None
+    lon: float | None
+    address: str
+    text: str
+    deadline: int
+    "s since 1970: signed by then, or withdrawn."
+    cancelled: bool = False
+
+
+class SetTimer(Effect, frozen=True, kw_only=True, tag="set_timer"):
+    """Feed `timer.fired` with this key at this time. The same key again moves it."""
+
+    key: str
+    due_ns: int
+
+
+class DropTimer(Effect, frozen=True, kw_only=True, tag="drop_timer"):
+    """Forget the timer."""
+
+    key: str
+
+
+class ShowPositions(Effect, frozen=True, kw_only=True, tag="positions"):
+    """Put one tick's accepted fixes of one county on its positions stream."""
+
+    county: CountyCode
+    at_ms: int
+    n: int
+    data: bytes
+
+
+class IndexUnits(Effect, frozen=True, kw_only=True, tag="unit_index"):
+    """Tell the readers of positions which index is which unit."""
+
+    county: CountyCode
+    units: dict[str, UnitId]
+
+
+# Decisions
+
+
+class Decision(Effect, frozen=True, kw_only=True):
+    """Recorded, numbered, published."""
+
+    at_us: int
+    "µs since 1970 of the fact that caused it."
+    county: CountyCode
+
+
+class CallDecision(Decision, frozen=True, kw_only=True):
+    """Where one call stands."""
+
+    call_id: CallId
+    sip_call_id: str
+    state: CallState
+    caller: str
+    called: str
+    trunk: str
+    incident_id: IncidentId
+    level: int
+    received_at_us: int
+    answered_at_us: int = 0
+    ended_at_us: int = 0
+    reason: str = ""
+    position: int = 0
+    "Place in the queue of ringing calls, from 1; 0 when it is not in it."
+
+
+class CallWaiting(CallDecision, frozen=True, kw_only=True, tag="call.waiting"):
+    """A call rings."""
+
+
+class CallAnsweredNow(CallDecision, frozen=True, kw_only=True, tag="call.answered"):
+    """A call was answered."""
+
+
+class CallAbandonedNow(CallDecision, frozen=True, kw_only=True, tag="call.abandoned"):
+    """The caller left before the answer: someone must ring back."""
+
+
+class CallEndedNow(CallDecision, frozen=True, kw_only=True, tag="call.ended"):
+    """The conversation is over."""
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One part of a cost. The `seconds` of all reasons of a candidate add up to its `cost_s`."""
+
+    kind: str
+    seconds: float
+    distance_m: float | None = None
+    age_s: float | None = None
+    county: str | None = None
+    speed_kmh: float | None = None
+    detour: float | None = None
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit that could go, and what it would cost."""
+
+    unit_id: UnitId
+    eta_s: float | None
+    "None when nobody knows where the incident is."
+    distance_m: float | None
+    position_age_s: float | None
+    cost_s: float
+    reasons: tuple[Reason, ...]
+
+
+class RecommendationMade(Decision, frozen=True, kw_only=True, tag="recommendation.made"):
+    """Who could go, best first, and who could not and why."""
+
+    incident_id: IncidentId
+    revision: int
+    call_id: CallId
+    "The call that led to this revision; empty when something else did."
+    sip_call_id: str
+    level: int
+    waited_s: float
+    located: bool
+    candidates: tuple[Candidate, ...]
+    excluded: dict[str, int]
+    "{reason: how many units}; every unit of the roster is either considered or counted here."
+    considered: int
+    "Units that could go; the best of them are the candidates."
+
+
+class OrderDecision(Decision, frozen=True, kw_only=True):
+    """Where one order stands."""
+
+    order_id: OrderId
+    incident_id: IncidentId
+    unit_id: UnitId
+    version: int
+    state: OrderState
+    level: int
+    category: str
+    lat: float | None
+    lon: float | None
+    address: str
+    text: str
+    issued_at_us: int
+    deadline: int
+    eta_s: float | None
+    signed_at_us: int = 0
+    reason: str = ""
+
+
+class OrderIssued(OrderDecision, frozen=True, kw_only=True, tag="order.issued"):
+    """A unit was told to go."""
+
+
+class OrderUpdated(OrderDecision, frozen=True, kw_only=True, tag="order.updated"):
+    """The order moved on."""
+
+
+class IncidentUpdated(Decision, frozen=True, kw_only=True, tag="incident.updated"):
+    """Where one incident stands."""
+
+    incident_id: IncidentId
+    state: IncidentState
+    level: int
+    category: str
+    lat: float | None
+    lon: float | None
+    address: str
+    opened_at_us: int
+    call_ids: tuple[CallId, ...]
+    order_ids: tuple[OrderId, ...]
+    outcome: str = ""
+    "Why it was closed: `handled`, `unlocated`, `displaced`, …"
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """The last accepted fix of a unit."""
+
+    lat: float
+    lon: float
+    tst: int
+    vel: float
+    "km/h"
+    cog: float
+
+
+class UnitUpdated(Decision, frozen=True, kw_only=True, tag="unit.updated"):
+    """Where one unit stands."""
+
+    unit_id: UnitId
+    status: UnitStatus
+    link: Link
+    police_type: str
+    call_sign: str
+    order_ids: tuple[OrderId, ...]
+    position: Position | None
+    assumed: bool = False
+    "True while the unit has sent positions but never a status: taken as available."
+    out_of_turn: bool = False
+    "The status table does not foresee this step; recorded all the same."
+
+
+class WarningRaised(Decision, frozen=True, kw_only=True, tag="warning.raised"):
+    """A person should look at this."""
+
+    kind: str
+    subject: str
+    "Id of the call, incident, order or unit."
+    text: str = ""
+    lat: float | None = None
+    lon: float | None = None
+
+
+class ServiceDegraded(Decision, frozen=True, kw_only=True, tag="service.degraded"):
+    """A part of the machine is away; what it served is waiting."""
+
+    name: str
+    reason: str
+
+
+class ServiceRestored(Decision, frozen=True, kw_only=True, tag="service.restored"):
+    """... and is back."""
+
+    name: str
+
+
+AnyDecision = (
+    CallWaiting
+    | CallAnsweredNow
+    | CallAbandonedNow
+    | CallEndedNow
+    | RecommendationMade
+    | OrderIssued
+    | OrderUpdated
+    | IncidentUpdated
+    | UnitUpdated
+    | WarningRaised
+    | ServiceDegraded
+    | ServiceRestored
+)

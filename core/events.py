@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What has happened: the facts. Nobody edits them afterwards; the journal is a list of these.
+
+Tags are written by hand because they outlive class names. New fields get defaults; none is ever reused.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from core.ids import CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
+from core.settings import Settings
+
+UnitStatus = Literal[
+    "off_duty",
+    "available",
+    "reserved",
+    "dispatched",
+    "acknowledged",
+    "enroute",
+    "on_scene",
+    "transporting",
+    "at_destination",
+    "clearing",
+    "out_of_service",
+    "emergency",
+]
+Link = Literal["unknown", "online", "offline"]
+Ack = Literal["delivered", "signed", "declined", "enroute", "on_scene", "clear"]
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Something that happened outside."""
+
+    at_ns: int
+    "Nanoseconds since 1970, read once at the edge. Never steps back within one run."
+
+
+class Location(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a caller is believed to be. WGS-84 always: converted at the edge."""
+
+    lat: float
+    lon: float
+    uncertainty_m: float = 0.0
+    "Radius of the circle that holds the caller, 0 when the source does not say."
+    source: str = ""
+    "`pidf-lo`, `lookup`, `desk`, …"
+    address: str = ""
+    "Civic address as given, one line."
+
+
+class RosterUnit(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of units.csv: what the bureau says a unit is. Never learnt from the air."""
+
+    unit_id: UnitId
+    call_sign: str = ""
+    police_type: str = "patrol"
+    capabilities: tuple[str, ...] = ()
+    county: CountyCode
+    organ: str = ""
+
+
+class ServiceStarted(Fact, frozen=True, kw_only=True, tag="service.started"):
+    """This process took over, with this policy. Everything before it was another run."""
+
+    version: str
+    node: str
+    county: CountyCode
+    settings: Settings
+
+
+class RosterLoaded(Fact, frozen=True, kw_only=True, tag="roster.loaded"):
+    """The list of units, whole. A unit's index is its place of first appearance and never changes."""
+
+    units: tuple[RosterUnit, ...]
+
+
+class CallReceived(Fact, frozen=True, kw_only=True, tag="call.received"):
+    """Someone dialled 110; nothing has been promised to them yet."""
+
+    leg: Leg
+    sip_call_id: str
+    caller: str = ""
+    "As the trunk gave it; empty when withheld. Never logged."
+    called: str = ""
+    display_name: str = ""
+    county: CountyCode
+    trunk: str = ""
+    peer: str = ""
+    "host:port the INVITE came from; where the answers go."
+    location: Location | None = None
+    address: str = ""
+    "Civic address without coordinates, when that is all there is."
+    raw: bytes = b""
+    "The INVITE as it came, so that a restarted process can go on with the dialog."
+
+
+class CallAnswered(Fact, frozen=True, kw_only=True, tag="call.answered"):
+    """Our 200 OK left."""
+
+    leg: Leg
+    sip_call_id: str
+
+
+class CallAbandoned(Fact, frozen=True, kw_only=True, tag="call.abandoned"):
+    """The caller hung up before we answered."""
+
+    leg: Leg
+    sip_call_id: str
+    reason: str = "cancel"
+    "`cancel`, `bye` (early), `expired` (the trunk's own limit)."
+
+
+class CallEnded(Fact, frozen=True, kw_only=True, tag="call.ended"):
+    """An answered call is over."""
+
+    leg: Leg
+    sip_call_id: str
+    reason: str = "bye"
+    "`bye`, `no_ack` (the 200 was never confirmed), `hung_up` (by us)."
+
+
+class UnitsMoved(Fact, frozen=True, kw_only=True, tag="units.moved"):
+    """The newest fix of every unit that moved in one tick."""
+
+    n: int
+    data: bytes
+    """n little-endian records of 20 bytes `<IiiIHH`: unit index, latitude 1e-7°, longitude 1e-7°, device time s,
+    speed cm/s, course 0.01°."""
+
+
+class UnitReported(Fact, frozen=True, kw_only=True, tag="unit.status"):
+    """A unit says what it is doing."""
+
+    unit_id: UnitId
+    status: UnitStatus
+    tst: int = 0
+    "Device time, s since 1970; 0 when not given."
+    seq: int = 0
+
+
+class UnitCalled(Fact, frozen=True, kw_only=True, tag="unit.event"):
+    """A unit's emergency button, man-down sensor or text."""
+
+    unit_id: UnitId
+    event: Literal["emergency", "man_down", "text"]
+    tst: int = 0
+    seq: int = 0
+    lat: float | None = None
+    lon: float | None = None
+    text: str = ""
+
+
+class UnitLinked(Fact, frozen=True, kw_only=True, tag="unit.link"):
+    """A unit's radio came on the air or left it (its last will)."""
+
+    unit_id: UnitId
+    link: Link
+
+
+class OrderAcked(Fact, frozen=True, kw_only=True, tag="order.acked"):
+    """A unit answered an order."""
+
+    unit_id: UnitId
+    order_id: OrderId
+    version: int = 1
+    ack: Ack
+    tst: int = 0
+    seq: int = 0
+    reason: str = ""
+
+
+class CommandGiven(Fact, frozen=True, kw_only=True, tag="command.given"):
+    """Someone at a desk decided something. Only the fields its `command` needs are set."""
+
+    command: str
+    "`call.take`, `call.classify`, `incident.locate`, … (docs/CONTRACT: commands)."
+    command_id: str = ""
+    by: str = ""
+    county: CountyCode
+    call_id: CallId = CallId("")
+    incident_id: IncidentId = IncidentId("")
+    order_id: OrderId = OrderId("")
+    unit_id: UnitId = UnitId("")
+    level: int = 0
+    category: str = ""
+    lat: float | None = None
+    lon: float | None = None
+    address: str = ""
+    status: str = ""
+    text: str = ""
+
+
+class TimerFired(Fact, frozen=True, kw_only=True, tag="timer.fired"):
+    """A time the engine asked for has come."""
+
+    key: str
+
+
+class NeighbourGone(Fact, frozen=True, kw_only=True, tag="neighbour.gone"):
+    """Redis, the broker or the disk stopped answering."""
+
+    name: str
+    reason: str = ""
+
+
+class NeighbourBack(Fact, frozen=True, kw_only=True, tag="neighbour.back"):
+    """... and answers again."""
+
+    name: str
+
+
+AnyFact = (
+    ServiceStarted
+    | RosterLoaded
+    | CallReceived
+    | CallAnswered
+    | CallAbandoned
+    | CallEnded
+    | UnitsMoved
+    | UnitReported
+    | UnitCalled
+    | UnitLinked
+    | OrderAcked
+    | CommandGiven
+    | TimerFired
+    | NeighbourGone
+    | NeighbourBack
+)

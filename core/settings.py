@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the engine may be told to do differently. Journaled with every start, so a replay decides alike."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+Level = Annotated[int, msgspec.Meta(ge=1, le=4)]
+"1 is the gravest, 4 the least (docs/decisions/0009)."
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The policy of one gateway. Every figure is a default of the configuration's `[dispatch]` table."""
+
+    answer: Annotated[str, msgspec.Meta(pattern=r"^(immediately|never|seats|ring:\d{1,3})$")] = "immediately"
+    "When a ringing call is answered: at once, after `ring:SECONDS`, by a seat's `call.take`, or never."
+    dispatch: Literal["automatic", "confirm"] = "automatic"
+    "`automatic` orders the best unit when the call is answered; `confirm` waits for `order.accept`."
+
+    level_default: Level = 2
+    "Level of a call nobody has classified: serious until heard."
+    head_start_s: tuple[NotNegative, NotNegative, NotNegative, NotNegative] = (3600, 900, 300, 0)
+    "Seconds by which levels 1–4 count as having waited longer than they have. Guess; tune with the desk."
+    calls_waiting_max: Positive = 10_000
+    "Ringing calls in the queue: the worst published hour (3.5 calls/s, Beijing 2017) all unanswered."
+    incidents_waiting_max: Positive = 10_000
+    "Incidents without a unit: as above."
+
+    candidates_max: Annotated[int, msgspec.Meta(ge=1, le=64)] = 5
+    "Units named in a recommendation."
+    detour_percent: Annotated[int, msgspec.Meta(ge=100, le=400)] = 140
+    "Road length over the straight line when no road graph is loaded. Guess for a coastal city with rivers."
+    speed_kmh: Annotated[int, msgspec.Meta(ge=5, le=200)] = 40
+    "Travel speed when no road graph is loaded. Guess: urban, lights on."
+    stale_s: Positive = 30
+    "Older positions cost extra (findings: fresh below 30 s)."
+    lost_s: Positive = 120
+    "Older positions are not offered as nearest."
+    stale_cost_per_s: NotNegative = 1
+    "Seconds of cost for each second a position is older than `stale_s`."
+    other_county_cost_s: NotNegative = 120
+    "Seconds of cost for borrowing a unit of another county. Guess."
+    unlocated_cost_s: NotNegative = 900
+    "Seconds counted for the way when nobody knows where the incident is."
+
+    link_m: NotNegative = 300
+    "A call this near an open incident reports the same one (19 % of accident calls do; chance 1.4 %)."
+    link_s: NotNegative = 600
+    "... if the incident is not older than this."
+
+    sign_s: Positive = 180
+    "An order not signed by then is withdrawn and the next unit is ordered (ladder: 30/60/120/180 s)."
+    unlocated_close_s: Positive = 1800
+    "An incident without a place, whose callers have all gone, is closed and warned about after this long."
+    incidents_open_max: Positive = 20_000
+    "Open incidents held in memory: ten times a provincial capital's day of valid calls."
+    reach_m: Positive = 200_000
+    "No unit farther than this is offered: the length of a province's larger city."
