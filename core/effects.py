@@ -120,8 +120,8 @@ class CallDecision(Decision, frozen=True, kw_only=True):
     answered_at_us: int = 0
     ended_at_us: int = 0
     reason: str = ""
-    position: int = 0
-    "Place in the queue of ringing calls, from 1; 0 when it is not in it."
+    urgency_ms: int = 0
+    "Effective urgency while it waits: the time since which it counts as waiting, ms. Lower is sooner."
 
 
 class CallWaiting(CallDecision, frozen=True, kw_only=True, tag="call.waiting"):
@@ -222,10 +222,12 @@ class IncidentUpdated(Decision, frozen=True, kw_only=True, tag="incident.updated
     lon: float | None
     address: str
     opened_at_us: int
+    urgency_ms: int
+    "Effective urgency while it waits for a unit, as for calls."
     call_ids: tuple[CallId, ...]
     order_ids: tuple[OrderId, ...]
     outcome: str = ""
-    "Why it was closed: `handled`, `unlocated`, `displaced`, …"
+    "Why it was closed: `handled`, `unattended`, `displaced`."
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):

@@ -176,6 +176,8 @@ class CommandGiven(Fact, frozen=True, kw_only=True, tag="command.given"):
     command: str
     "`call.take`, `call.classify`, `incident.locate`, … (docs/CONTRACT: commands)."
     command_id: str = ""
+    stream_id: str = ""
+    "Id in the commands stream: where to read on after a restart."
     by: str = ""
     county: CountyCode
     call_id: CallId = CallId("")
@@ -195,6 +197,13 @@ class TimerFired(Fact, frozen=True, kw_only=True, tag="timer.fired"):
     """A time the engine asked for has come."""
 
     key: str
+
+
+class LeadTaken(Fact, frozen=True, kw_only=True, tag="lead.taken"):
+    """This gateway decides for a county from now on, under this epoch (the fencing token)."""
+
+    county: CountyCode
+    epoch: int
 
 
 class NeighbourGone(Fact, frozen=True, kw_only=True, tag="neighbour.gone"):
@@ -224,6 +233,7 @@ AnyFact = (
     | OrderAcked
     | CommandGiven
     | TimerFired
+    | LeadTaken
     | NeighbourGone
     | NeighbourBack
 )

@@ -52,8 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     sign_s: Positive = 180
     "An order not signed by then is withdrawn and the next unit is ordered (ladder: 30/60/120/180 s)."
-    unlocated_close_s: Positive = 1800
-    "An incident without a place, whose callers have all gone, is closed and warned about after this long."
+    unattended_close_s: Positive = 1800
+    """An incident no unit is ordered to, whose callers have all gone (no place known, or hung up before the
+    answer), is closed with a warning after this long."""
     incidents_open_max: Positive = 20_000
     "Open incidents held in memory: ten times a provincial capital's day of valid calls."
     reach_m: Positive = 200_000

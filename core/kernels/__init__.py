@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numba only: arrays in, numbers out."""
+"""Arithmetic over columns: arrays in, numbers out. Plain Python until `warm()`, machine code after it."""
+
+from core.kernels._jit import faults, kernels, twins, warm
+
+__all__ = ["faults", "kernels", "twins", "warm"]

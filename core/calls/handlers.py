@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What follows when a call comes, is answered, is given up, or ends."""
+
+from core.calls.call import Call, told
+from core.calls.machine import CallHeard, step
+from core.dispatch.dispatcher import recommend, release
+from core.dispatch.queue import urgency_key
+from core.effects import (
+    AnswerCaller,
+    CallAbandonedNow,
+    CallAnsweredNow,
+    CallEndedNow,
+    CallWaiting,
+    RingCaller,
+)
+from core.errors import OutOfTurnError, UnknownError
+from core.events import CallAbandoned, CallAnswered, CallEnded, CallReceived, TimerFired
+from core.ids import CallId, Leg
+from core.incidents.handlers import caller_gone, incident_for
+from core.state import State
+
+NS_PER_S = 1_000_000_000
+
+
+def received(state: State, fact: CallReceived) -> None:
+    """Ring, open or join an incident, rank the units, and answer if that is the policy."""
+    if fact.leg in state.call_of_leg:
+        raise OutOfTurnError("a second call.received for one leg")
+    call = Call(
+        call_id=CallId(state.new_id("c")),
+        leg=fact.leg,
+        sip_call_id=fact.sip_call_id,
+        caller=fact.caller,
+        called=fact.called,
+        county=fact.county,
+        trunk=fact.trunk,
+        peer=fact.peer,
+        raw=fact.raw,
+        level=state.settings.level_default,
+        received_ns=fact.at_ns,
+        urgency_ms=urgency_key(
+            state.settings.level_default, fact.at_ns // 1_000_000, state.settings.head_start_s
+        ),
+    )
+    state.calls[call.call_id] = call
+    state.call_of_leg[call.leg] = call.call_id
+    state.say(RingCaller(leg=call.leg))
+    _join_queue(state, call)
+    incident = incident_for(state, call, fact)
+    call.incident_id = incident.incident_id
+    call.level = incident.level
+    state.say(told(call, CallWaiting, at_us=state.at_us))
+    recommend(state, incident, call)
+    _answer_by_policy(state, call)
+
+
+def answered(state: State, fact: CallAnswered) -> None:
+    """The line is open: its incident may be sent a unit now."""
+    call = _step(state, fact.leg, "answered")
+    call.answered_ns = fact.at_ns
+    _leave_queue(state, call)
+    state.say(told(call, CallAnsweredNow, at_us=state.at_us))
+    release(state, state.incidents.get(call.incident_id))
+
+
+def abandoned(state: State, fact: CallAbandoned) -> None:
+    """The caller left: nobody spoke to them, so nobody may think it settled."""
+    call = _step(state, fact.leg, "abandoned")
+    _leave_queue(state, call)
+    state.say(told(call, CallAbandonedNow, at_us=state.at_us, ended_at_us=state.at_us, reason=fact.reason))
+    _forget(state, call)
+
+
+def ended(state: State, fact: CallEnded) -> None:
+    """The conversation is over; the incident lives on."""
+    call = _step(state, fact.leg, "ended")
+    state.say(told(call, CallEndedNow, at_us=state.at_us, ended_at_us=state.at_us, reason=fact.reason))
+    _forget(state, call)
+
+
+def answer_due(state: State, fact: TimerFired) -> None:
+    """`answer = "ring:SECONDS"`: it has rung long enough."""
+    call = state.calls.get(CallId(fact.key.partition(":")[2]))
+    if call is not None and call.state == "ringing":
+        state.say(AnswerCaller(leg=call.leg))
+
+
+def resume(state: State) -> None:
+    """After a restart: promise again what may not have left before it."""
+    for call in state.calls.values():
+        if call.state == "ringing":
+            state.say(RingCaller(leg=call.leg))
+            _answer_by_policy(state, call)
+
+
+def _answer_by_policy(state: State, call: Call) -> None:
+    policy, _, seconds = state.settings.answer.partition(":")
+    if policy == "immediately":
+        state.say(AnswerCaller(leg=call.leg))
+    elif policy == "ring":
+        state.set_timer(f"answer:{call.call_id}", call.received_ns + int(seconds) * NS_PER_S)
+
+
+def _join_queue(state: State, call: Call) -> None:
+    pushed = state.calls_waiting.push(call.call_id, call.urgency_ms)
+    if pushed.left_out is not None:
+        state.warn("call_queue_full", pushed.left_out, call.county, "rings on, outside the queue")
+
+
+def _leave_queue(state: State, call: Call) -> None:
+    state.calls_waiting.remove(call.call_id)
+    state.drop_timer(f"answer:{call.call_id}")
+    call.urgency_ms = 0
+
+
+def _step(state: State, leg: Leg, heard: CallHeard) -> Call:
+    call_id = state.call_of_leg.get(leg)
+    if call_id is None:
+        raise UnknownError(f"call {heard} on a leg nobody knows")
+    call = state.calls[call_id]
+    call.state = step(call.state, heard)
+    return call
+
+
+def _forget(state: State, call: Call) -> None:
+    del state.calls[call.call_id]
+    del state.call_of_leg[call.leg]
+    caller_gone(state, call)

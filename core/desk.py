@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person at a desk may command (the `commands` stream of CONTRACT.md), as a table."""
+
+from collections.abc import Callable
+from typing import get_args
+
+from core.calls.call import Call
+from core.dispatch.dispatcher import issue, recommend, release, seek_unit, serve_waiting
+from core.dispatch.queue import urgency_key
+from core.effects import AnswerCaller
+from core.errors import OutOfTurnError, UnknownError
+from core.events import CommandGiven, UnitStatus
+from core.incidents.handlers import known, locate
+from core.incidents.incident import Incident
+from core.orders.handlers import withdraw
+from core.state import State
+from core.units.status import take_status
+
+
+def given(state: State, fact: CommandGiven) -> None:
+    """Do what the desk says; an unknown command or object is refused by name and told to the desk."""
+    state.commands_read[fact.county] = fact.stream_id or state.commands_read.get(fact.county, "")
+    handler = COMMANDS.get(fact.command)
+    try:
+        if handler is None:
+            raise UnknownError(f"no command {fact.command!r}")
+        handler(state, fact)
+    except (UnknownError, OutOfTurnError) as error:
+        state.count("command_refused")
+        state.warn("command_refused", fact.command_id or fact.command, fact.county, str(error))
+
+
+def _take(state: State, fact: CommandGiven) -> None:
+    call = _call(state, fact)
+    if call.state != "ringing":
+        raise OutOfTurnError("the call does not ring")
+    state.say(AnswerCaller(leg=call.leg))
+
+
+def _classify(state: State, fact: CommandGiven) -> None:
+    call = _call(state, fact)
+    call.level = fact.level or call.level
+    _grade(state, known(state, call.incident_id), fact)
+
+
+def _level(state: State, fact: CommandGiven) -> None:
+    _grade(state, known(state, fact.incident_id), fact)
+
+
+def _locate(state: State, fact: CommandGiven) -> None:
+    if fact.lat is None or fact.lon is None or not (-90 <= fact.lat <= 90 and -180 <= fact.lon <= 180):
+        raise OutOfTurnError("incident.locate needs lat and lon in degrees")
+    incident = known(state, fact.incident_id)
+    locate(state, incident, fact.lat, fact.lon, fact.address)
+    recommend(state, incident)
+    seek_unit(state, incident)
+    serve_waiting(state)
+
+
+def _accept(state: State, fact: CommandGiven) -> None:
+    incident = known(state, fact.incident_id)
+    unit_id = fact.unit_id or incident.best
+    unit = state.units.get(unit_id)
+    if unit is None:
+        raise UnknownError(f"no unit {unit_id!r}")
+    if unit.order_ids:
+        raise OutOfTurnError(f"{unit_id} already has an order")
+    release(state, incident)
+    if unit.order_ids:
+        return  # the release has just ordered it
+    issue(state, incident, unit_id, eta_s=None)
+
+
+def _cancel(state: State, fact: CommandGiven) -> None:
+    order = state.orders.get(fact.order_id)
+    if order is None:
+        raise UnknownError(f"no open order {fact.order_id!r}")
+    withdraw(state, order, "cancelled", fact.text or f"cancelled by {fact.by}")
+
+
+def _set_unit(state: State, fact: CommandGiven) -> None:
+    unit = state.units.get(fact.unit_id)
+    if unit is None:
+        raise UnknownError(f"no unit {fact.unit_id!r}")
+    status = next((known for known in get_args(UnitStatus) if known == fact.status), None)
+    if status is None:
+        raise OutOfTurnError(f"no status {fact.status!r}")
+    unit.heard_status = True
+    take_status(state, unit, status)
+    serve_waiting(state)
+
+
+def _call(state: State, fact: CommandGiven) -> Call:
+    call = state.calls.get(fact.call_id)
+    if call is None:
+        raise UnknownError(f"no live call {fact.call_id!r}")
+    return call
+
+
+def _grade(state: State, incident: Incident, fact: CommandGiven) -> None:
+    if fact.level not in (0, 1, 2, 3, 4):
+        raise OutOfTurnError(f"no level {fact.level}")
+    incident.level = fact.level or incident.level
+    incident.category = fact.category or incident.category
+    incident.urgency_ms = urgency_key(
+        incident.level, incident.opened_ns // 1_000_000, state.settings.head_start_s
+    )
+    if incident.incident_id in state.incidents_waiting:
+        state.incidents_waiting.raise_to(incident.incident_id, incident.urgency_ms)
+    state.touch_incident(incident)
+
+
+COMMANDS: dict[str, Callable[[State, CommandGiven], None]] = {
+    "call.take": _take,
+    "call.classify": _classify,
+    "incident.locate": _locate,
+    "incident.level": _level,
+    "order.accept": _accept,
+    "order.cancel": _cancel,
+    "unit.set": _set_unit,
+}

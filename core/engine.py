@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only door into the core: a fact in, its effects out.
+
+The same facts in the same order give the same effects on any machine, at any speed, on any day. What the
+world does wrong (CoreError) is refused by name and counted; what we do wrong is an assertion and ends the
+process, which replays and goes on (docs/decisions/0007).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from core import desk, service
+from core.calls import handlers as calls
+from core.effects import Effect
+from core.errors import CoreError
+from core.events import (
+    CallAbandoned,
+    CallAnswered,
+    CallEnded,
+    CallReceived,
+    CommandGiven,
+    Fact,
+    LeadTaken,
+    NeighbourBack,
+    NeighbourGone,
+    OrderAcked,
+    RosterLoaded,
+    ServiceStarted,
+    TimerFired,
+    UnitCalled,
+    UnitLinked,
+    UnitReported,
+    UnitsMoved,
+)
+from core.orders import handlers as orders
+from core.state import State
+from core.units import handlers as units
+from core.units import roster
+
+HANDLERS: dict[type[Fact], Callable[[State, Any], None]] = {
+    ServiceStarted: service.started,
+    RosterLoaded: roster.loaded,
+    CallReceived: calls.received,
+    CallAnswered: calls.answered,
+    CallAbandoned: calls.abandoned,
+    CallEnded: calls.ended,
+    UnitsMoved: units.moved,
+    UnitReported: units.reported,
+    UnitCalled: units.called,
+    UnitLinked: units.linked,
+    OrderAcked: orders.acked,
+    CommandGiven: desk.given,
+    TimerFired: service.fired,
+    LeadTaken: service.lead_taken,
+    NeighbourGone: service.gone,
+    NeighbourBack: service.back,
+}
+
+
+class Engine:
+    """Turn one fact into the effects that follow from it."""
+
+    def __init__(self) -> None:
+        self.state = State()
+
+    @property
+    def seq(self) -> int:
+        """How many facts have been handled: the sequence number of the last one."""
+        return self.state.seq
+
+    def handle(self, fact: Fact) -> list[Effect]:
+        """Take in one fact; say what to do about it.
+
+        A fact the world should not have sent (unknown unit, out of turn) changes nothing, is counted in
+        `state.counts` under the error's name, and has no effects.
+        """
+        state = self.state
+        state.begin(fact.at_ns)
+        try:
+            HANDLERS[type(fact)](state, fact)
+        except CoreError as error:
+            state.count(f"{type(error).__name__}: {fact.__struct_config__.tag}")
+        return state.finish()

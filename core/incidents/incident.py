@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One incident, from the first call until it is closed."""
+
+import msgspec
+
+from core.effects import IncidentState, IncidentUpdated
+from core.ids import CallId, CountyCode, IncidentId, OrderId, UnitId
+
+
+class Incident(msgspec.Struct, kw_only=True):
+    """What is known of an open incident."""
+
+    incident_id: IncidentId
+    county: CountyCode
+    level: int
+    opened_ns: int
+    urgency_ms: int
+    state: IncidentState = "opened"
+    category: str = ""
+    lat: float | None = None
+    lon: float | None = None
+    address: str = ""
+    call_ids: list[CallId] = []
+    "Every call about it, the first one first."
+    live_calls: int = 0
+    order_ids: list[OrderId] = []
+    active_orders: int = 0
+    released: bool = False
+    "True once someone has spoken to a caller (or a desk or an officer vouches): units may be ordered."
+    passed_over: list[UnitId] = []
+    "Units that declined or did not sign: not ordered again for this."
+    best: UnitId = UnitId("")
+    "The first candidate of the newest recommendation."
+    revision: int = 0
+    outcome: str = ""
+
+    @property
+    def located(self) -> bool:
+        """True when there is a place to send someone to."""
+        return self.lat is not None
+
+
+def told(incident: Incident, *, at_us: int) -> IncidentUpdated:
+    """Return the decision that says where the incident stands."""
+    return IncidentUpdated(
+        at_us=at_us,
+        county=incident.county,
+        incident_id=incident.incident_id,
+        state=incident.state,
+        level=incident.level,
+        category=incident.category,
+        lat=incident.lat,
+        lon=incident.lon,
+        address=incident.address,
+        opened_at_us=incident.opened_ns // 1000,
+        urgency_ms=incident.urgency_ms,
+        call_ids=tuple(incident.call_ids),
+        order_ids=tuple(incident.order_ids),
+        outcome=incident.outcome,
+    )

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one door to numba. Importing it does not import numba: a call can ring before a kernel is ready.
+
+A kernel is a plain function of its module. `warm()` compiles (or loads) all of them, lets each do a small
+trial beside its plain twin, and then puts the compiled function in the twin's place **in the module**:
+
+    from core.kernels import heap      # the module, never the function: a name imported from it stays slow
+    heap.push(table, slot, key, 0)     # the twin before warm(), machine code after it; the same answer
+
+So a call costs one attribute of a module and nothing else. The swap is one assignment per kernel, atomic
+under the GIL, and both sides work on the same arrays in the same way: a loop may go on calling meanwhile.
+A twin that is half way when its helper is swapped goes on with the compiled helper and the same result.
+
+No fault of numba or its cache stops a start: what cannot be kept is compiled without keeping, what cannot be
+compiled or answers differently stays Python, and `faults()` says why. Tests run in both ways
+(`NUMBA_DISABLE_JIT=1`).
+"""
+
+import hashlib
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+from typing import Any, Literal, ParamSpec, TypeVar, cast
+
+import numpy as np
+
+from core.kernels import _cache
+
+P = ParamSpec("P")
+R = TypeVar("R")
+How = Literal["cached", "compiled", "python"]
+Trial = Callable[[], tuple[Any, ...]]
+"Makes the arguments of one small run; called twice, must give equal arguments."
+
+_PACKAGE = "core.kernels"
+_FAULT_CHARS_MAX = 300  # numba's typing errors run to pages
+
+
+@dataclass(slots=True)
+class _Kernel:
+    plain: FunctionType
+    signature: str
+    trial: Trial
+    how: How = "python"
+
+
+_KERNELS: dict[str, _Kernel] = {}
+_FAULTS: list[str] = []
+
+
+def kernel(signature: str, trial: Trial) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Enrol a function for `warm()` under one numba signature, and leave it as it is.
+
+    A kernel calls only kernels of its own file, and those stand below it: warm() compiles from the bottom up.
+    """
+
+    def enrol(function: Callable[P, R]) -> Callable[P, R]:
+        plain = cast(FunctionType, function)
+        _KERNELS[f"{plain.__module__.rpartition('.')[2]}.{plain.__name__}"] = _Kernel(plain, signature, trial)
+        return function
+
+    return enrol
+
+
+def kernels() -> dict[str, str]:
+    """Return how each kernel runs now: `cached` (loaded), `compiled` (this time) or `python`."""
+    return {name: kernel.how for name, kernel in sorted(_KERNELS.items())}
+
+
+def faults() -> tuple[str, ...]:
+    """Return what went wrong in the last `warm()`, in order; empty when all is well."""
+    return tuple(_FAULTS)
+
+
+def twins() -> dict[str, Callable[..., Any]]:
+    """Return fresh plain copies of all kernels that call only each other: the slow truth for tests."""
+    _load_all()
+    twins: dict[str, Callable[..., Any]] = dict(_copies())
+    return twins
+
+
+def warm() -> dict[str, str]:
+    """Compile or load every kernel that is still Python, try it, swap it in; return `kernels()`.
+
+    Takes 0.5–1 s from a full cache and some seconds from an empty one: call it in a thread, one at a time,
+    while the loop serves. Never raises for what numba, the cache or the disk do.
+    """
+    _load_all()
+    _FAULTS.clear()
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0") and "python" in kernels().values():
+        try:
+            numba = importlib.import_module("numba")
+            stamp = _stamp(numba)
+        except Exception as error:  # missing, or broken in whatever way: the twins do the work
+            _FAULTS.append(_tell("numba", error))
+        else:
+            _bring_all(numba, stamp)
+    return kernels()
+
+
+def _load_all() -> None:
+    for module in pkgutil.iter_modules(importlib.import_module(_PACKAGE).__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"{_PACKAGE}.{module.name}")
+
+
+def _stamp(numba: Any) -> str:  # noqa: ANN401  numba is untyped; this file is its only guest-keeper
+    """Return what a compiled kernel depends on, as 16 hexadecimal digits."""
+    host = importlib.import_module("llvmlite.binding")
+    whole = hashlib.sha256(
+        repr((numba.__version__, sys.version, host.get_host_cpu_name())).encode()
+        + host.get_host_cpu_features().flatten().encode()
+    )
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        whole.update(source.read_bytes())
+    return whole.hexdigest()[:16]
+
+
+def _bring_all(numba: Any, stamp: str) -> None:  # noqa: ANN401
+    shelf, troubles = _cache.open_shelf(stamp)
+    _FAULTS.extend(troubles)
+    twins, copies = _copies(), _copies()
+    ready: dict[str, Any] = {}
+    folder_before = numba.config.CACHE_DIR
+    try:
+        if shelf is not None:
+            numba.config.CACHE_DIR = str(shelf.folder)
+        for name in reversed([name for name, kernel in _KERNELS.items() if kernel.how == "python"]):
+            compiled = None
+            if shelf is not None:
+                compiled = _bring(numba, name, twins[name], copies[name], keep=True)
+                if compiled is None:
+                    _discard(shelf)
+                    shelf = None
+            if compiled is None:
+                compiled = _bring(numba, name, twins[name], copies[name], keep=False)
+            if compiled is not None:
+                ready[name] = compiled
+                copies[name].__globals__[copies[name].__name__] = compiled  # for the kernels that call it
+    finally:
+        numba.config.CACHE_DIR = folder_before
+    if shelf is not None:
+        _close(shelf)
+    for name, compiled in ready.items():
+        plain = _KERNELS[name].plain
+        _KERNELS[name].how = "cached" if compiled.stats.cache_hits else "compiled"
+        setattr(sys.modules[plain.__module__], plain.__name__, compiled)
+
+
+def _bring(numba: Any, name: str, twin: FunctionType, copy: FunctionType, *, keep: bool) -> Any:  # noqa: ANN401
+    """Return the compiled kernel after its trial, or None with a fault noted."""
+    known = _KERNELS[name]
+    try:
+        compiled = numba.njit(known.signature, cache=keep, nogil=True)(copy)
+        ours, theirs = known.trial(), known.trial()
+        alike = compiled(*ours) == twin(*theirs)
+        if not (alike and all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))):
+            raise ArithmeticError("the compiled kernel and its twin disagree")
+    except Exception as error:  # unwritable, corrupt, full, miscompiled: none may stop the start
+        _FAULTS.append(_tell(name, error))
+        return None
+    return compiled
+
+
+def _copies() -> dict[str, FunctionType]:
+    """Return a copy of every plain kernel; the copies of one module share globals of their own."""
+    spaces: dict[str, dict[str, Any]] = {}
+    copies: dict[str, FunctionType] = {}
+    for name, known in _KERNELS.items():
+        module, short = known.plain.__module__, known.plain.__name__
+        space = spaces.setdefault(module, dict(vars(sys.modules[module])))
+        copies[name] = space[short] = FunctionType(known.plain.__code__, space, short)
+    return copies
+
+
+def _close(shelf: _cache.Shelf) -> None:
+    try:
+        shelf.close()
+    except OSError as error:
+        _FAULTS.append(_tell("cache", error))
+        _discard(shelf)
+
+
+def _discard(shelf: _cache.Shelf) -> None:
+    try:
+        shelf.discard()
+    except OSError as error:
+        _FAULTS.append(_tell("cache", error))
+
+
+def _tell(who: str, error: Exception) -> str:
+    return f"{who}: {type(error).__name__}: {error}"[:_FAULT_CHARS_MAX]

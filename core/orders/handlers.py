@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Issuing an order, hearing about it, and what follows when it falls through."""
+
+from core.dispatch.dispatcher import seek_unit, serve_waiting
+from core.effects import OrderUpdated
+from core.errors import OutOfTurnError, UnknownError
+from core.events import Ack, OrderAcked, TimerFired, UnitStatus
+from core.ids import OrderId
+from core.incidents.handlers import close, watch_unattended
+from core.incidents.machine import step as incident_step
+from core.orders.machine import FINAL, OrderHeard, step
+from core.orders.order import Order, on_the_air, told
+from core.state import State
+from core.units.status import leave_order, take_status
+
+STATUS_AFTER: dict[Ack, UnitStatus] = {
+    "signed": "acknowledged",
+    "enroute": "enroute",
+    "on_scene": "on_scene",
+}
+"What an ack says about the unit itself."
+
+
+def acked(state: State, fact: OrderAcked) -> None:
+    """A unit answered. A stranger's ack or one for another version is not an answer."""
+    order = _known(state, fact.order_id)
+    if order.unit_id != fact.unit_id:
+        raise OutOfTurnError("an ack from a unit the order is not for")
+    if order.version != fact.version:
+        raise OutOfTurnError("an ack for another version of the order")
+    if not _move(state, order, fact.ack, fact.reason):
+        return
+    unit = state.units[order.unit_id]
+    if fact.ack in STATUS_AFTER:
+        take_status(state, unit, STATUS_AFTER[fact.ack])
+    elif order.state == "clear":
+        _finish(state, order)
+    elif order.state == "declined":
+        _fall_through(state, order)
+
+
+def sign_due(state: State, fact: TimerFired) -> None:
+    """Nobody signed in time: take the order back, tell the desk, send the next unit."""
+    order = state.orders.get(OrderId(fact.key.partition(":")[2]))
+    if order is None or order.state not in {"issued", "delivered"}:
+        return
+    state.warn("order_unsigned", order.order_id, order.county, f"{order.unit_id} did not sign")
+    withdraw(state, order, "expired", "not signed in time")
+
+
+def withdraw(state: State, order: Order, heard: OrderHeard, reason: str) -> None:
+    """Take an order back (`expired` or `cancelled`), on the air too."""
+    order.version += 1
+    _move(state, order, heard, reason)
+    state.say(on_the_air(order, cancelled=True))
+    _fall_through(state, order)
+
+
+def resume(state: State) -> None:
+    """After a restart: send again what no radio has confirmed; the unit knows the id and version."""
+    for order in state.orders.values():
+        if order.state == "issued":
+            state.say(on_the_air(order))
+
+
+def _known(state: State, order_id: OrderId) -> Order:
+    order = state.orders.get(order_id)
+    if order is None:
+        raise UnknownError("an ack for an order that is not open")
+    return order
+
+
+def _move(state: State, order: Order, heard: OrderHeard, reason: str = "") -> bool:
+    after = step(order.state, heard)
+    if after == order.state:
+        return False  # late or doubled
+    order.state = after
+    if not order.signed_ns and after in {"signed", "enroute", "on_scene", "clear"}:
+        order.signed_ns = state.now_ns  # going there is signing
+    if after not in {"issued", "delivered"}:
+        state.drop_timer(f"sign:{order.order_id}")
+    state.say(told(order, OrderUpdated, at_us=state.at_us, reason=reason))
+    return True
+
+
+def _finish(state: State, order: Order) -> None:
+    _leave(state, order)
+    incident = state.incidents.get(order.incident_id)
+    if incident is not None and not incident.active_orders:
+        close(state, incident, "handled")
+    serve_waiting(state)
+
+
+def _fall_through(state: State, order: Order) -> None:
+    _leave(state, order)
+    incident = state.incidents.get(order.incident_id)
+    if incident is None:
+        return
+    incident.passed_over.append(order.unit_id)
+    if not incident.active_orders:
+        incident.state = incident_step(incident.state, "withdrawn")
+        if incident.located:
+            incident.state = incident_step(incident.state, "located")
+        state.touch_incident(incident)
+        seek_unit(state, incident)
+        watch_unattended(state, incident)
+    serve_waiting(state)
+
+
+def _leave(state: State, order: Order) -> None:
+    assert order.state in FINAL, "only a finished order leaves its unit"
+    del state.orders[order.order_id]
+    leave_order(state, state.units[order.unit_id], order.order_id)
+    incident = state.incidents.get(order.incident_id)
+    if incident is not None:
+        incident.active_orders -= 1

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The machine itself: a start, a neighbour that goes away and comes back, a timer."""
+
+from collections.abc import Callable
+
+from core.calls.handlers import answer_due
+from core.calls.handlers import resume as resume_calls
+from core.dispatch.queue import DispatchQueue
+from core.effects import ServiceDegraded, ServiceRestored
+from core.events import LeadTaken, NeighbourBack, NeighbourGone, ServiceStarted, TimerFired
+from core.incidents.handlers import unattended_due
+from core.orders.handlers import resume as resume_orders
+from core.orders.handlers import sign_due
+from core.state import State
+from core.units.roster import tell_index
+
+TIMERS: dict[str, Callable[[State, TimerFired], None]] = {
+    "answer": answer_due,
+    "sign": sign_due,
+    "unattended": unattended_due,
+}
+"The part of a timer's key before the colon says whose it is."
+
+
+def started(state: State, fact: ServiceStarted) -> None:
+    """Take over the policy of this run, and promise again what the last run may not have kept."""
+    state.settings = fact.settings
+    state.county = fact.county
+    state.calls_waiting = _resized(state.calls_waiting, fact.settings.calls_waiting_max)
+    state.incidents_waiting = _resized(state.incidents_waiting, fact.settings.incidents_waiting_max)
+    state.away.clear()
+    tell_index(state)
+    resume_calls(state)
+    resume_orders(state)
+
+
+def lead_taken(state: State, fact: LeadTaken) -> None:
+    """Remember the epoch: the next one must be higher, whatever Redis has forgotten."""
+    state.epochs[fact.county] = fact.epoch
+
+
+def gone(state: State, fact: NeighbourGone) -> None:
+    """Show every desk that a part is away. Told once."""
+    if fact.name not in state.away:
+        state.away[fact.name] = fact.reason
+        state.say(ServiceDegraded(at_us=state.at_us, county=state.county, name=fact.name, reason=fact.reason))
+
+
+def back(state: State, fact: NeighbourBack) -> None:
+    """... and that it is back."""
+    if state.away.pop(fact.name, None) is not None:
+        state.say(ServiceRestored(at_us=state.at_us, county=state.county, name=fact.name))
+
+
+def fired(state: State, fact: TimerFired) -> None:
+    """Hand a timer to whoever set it; one that was dropped or moved meanwhile is not theirs any more."""
+    due_ns = state.timers.get(fact.key)
+    if due_ns is None or fact.at_ns < due_ns:
+        state.count("timer_stale")
+        return
+    del state.timers[fact.key]
+    TIMERS[fact.key.partition(":")[0]](state, fact)
+
+
+def _resized(queue: DispatchQueue, capacity: int) -> DispatchQueue:
+    if queue.capacity == capacity:
+        return queue
+    other = DispatchQueue(max(capacity, len(queue)))
+    for member, key_ms, protected in queue.items():
+        other.push(member, key_ms, protected)
+    return other

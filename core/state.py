@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything the engine knows, and the few verbs with which handlers speak.
+
+Handlers are functions of (state, fact). They change the state and `say` effects; incidents and units they
+touch are told once, at the end of the fact, as they then stand.
+"""
+
+from collections import Counter
+
+from core.calls.call import Call
+from core.dispatch.queue import DispatchQueue
+from core.effects import DropTimer, Effect, SetTimer, WarningRaised
+from core.errors import RosterError
+from core.ids import CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
+from core.incidents.incident import Incident
+from core.incidents.incident import told as incident_told
+from core.incidents.near import OpenPlaces
+from core.orders.order import Order
+from core.settings import Settings
+from core.units.columns import UnitColumns
+from core.units.unit import Unit
+from core.units.unit import told as unit_told
+
+CAPABILITIES_MAX = 62  # bits of a unit's mask, the free bit aside
+
+
+class State:
+    """The whole memory of one gateway."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.county = CountyCode("")
+        self.seq = 0
+        self.now_ns = 0
+        self.calls: dict[CallId, Call] = {}
+        self.call_of_leg: dict[Leg, CallId] = {}
+        self.incidents: dict[IncidentId, Incident] = {}
+        self.orders: dict[OrderId, Order] = {}
+        self.units: dict[UnitId, Unit] = {}
+        self.unit_ids: list[UnitId] = []
+        "By row."
+        self.columns = UnitColumns()
+        self.counties: list[CountyCode] = []
+        self.capabilities: list[str] = []
+        self.places = OpenPlaces()
+        self.calls_waiting = DispatchQueue(self.settings.calls_waiting_max)
+        self.incidents_waiting = DispatchQueue(self.settings.incidents_waiting_max)
+        self.timers: dict[str, int] = {}
+        self.away: dict[str, str] = {}
+        "{neighbour: why}"
+        self.epochs: dict[CountyCode, int] = {}
+        "The fencing token last used for each county."
+        self.commands_read: dict[CountyCode, str] = {}
+        "Id of the last command taken from each county's stream."
+        self.counts: Counter[str] = Counter()
+        "What was refused or ignored, by name. Not part of any decision."
+        self._ids_made: Counter[str] = Counter()
+        self._effects: list[Effect] = []
+        self._touched_incidents: dict[IncidentId, Incident] = {}
+        self._touched_units: dict[UnitId, Unit] = {}
+
+    @property
+    def at_us(self) -> int:
+        """The time of the present fact, as decisions carry it."""
+        return self.now_ns // 1000
+
+    def begin(self, at_ns: int) -> None:
+        """Start on the next fact."""
+        self.seq += 1
+        self.now_ns = at_ns
+        self._ids_made.clear()
+
+    def finish(self) -> list[Effect]:
+        """Tell what was touched and hand over everything said."""
+        for incident in self._touched_incidents.values():
+            self._effects.append(incident_told(incident, at_us=self.at_us))
+        for unit in self._touched_units.values():
+            self._effects.append(unit_told(unit, self.columns.position(unit.row), at_us=self.at_us))
+        self._touched_incidents.clear()
+        self._touched_units.clear()
+        effects, self._effects = self._effects, []
+        return effects
+
+    def say(self, effect: Effect) -> None:
+        """Add an effect."""
+        self._effects.append(effect)
+
+    def warn(
+        self,
+        kind: str,
+        subject: str,
+        county: CountyCode,
+        text: str = "",
+        lat: float | None = None,
+        lon: float | None = None,
+    ) -> None:
+        """Ask a person to look."""
+        self.say(
+            WarningRaised(
+                at_us=self.at_us, county=county, kind=kind, subject=subject, text=text, lat=lat, lon=lon
+            )
+        )
+
+    def touch_incident(self, incident: Incident) -> None:
+        """Tell it at the end of this fact."""
+        self._touched_incidents[incident.incident_id] = incident
+
+    def touch_unit(self, unit: Unit) -> None:
+        """Tell it at the end of this fact."""
+        self._touched_units[unit.entry.unit_id] = unit
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Count something that was refused or ignored."""
+        if by:
+            self.counts[name] += by
+
+    def new_id(self, letter: str) -> str:
+        """Return an id that every replay makes alike: letter, sequence number, and a suffix from the second on."""
+        self._ids_made[letter] += 1
+        made = self._ids_made[letter]
+        return f"{letter}{self.seq}" if made == 1 else f"{letter}{self.seq}-{made}"
+
+    def set_timer(self, key: str, due_ns: int) -> None:
+        """Ask for `timer.fired` at that time; the same key again moves it."""
+        self.timers[key] = due_ns
+        self.say(SetTimer(key=key, due_ns=due_ns))
+
+    def drop_timer(self, key: str) -> None:
+        """Forget a timer, if it is set."""
+        if self.timers.pop(key, None) is not None:
+            self.say(DropTimer(key=key))
+
+    def county_index(self, county: CountyCode) -> int:
+        """Return the county's number in the columns, a new one when it is new."""
+        if county not in self.counties:
+            self.counties.append(county)
+        return self.counties.index(county)
+
+    def capability_mask(self, capabilities: tuple[str, ...]) -> int:
+        """Return the bits of these capabilities (bit 1 and up); raise RosterError beyond the last bit."""
+        mask = 0
+        for name in capabilities:
+            if name not in self.capabilities:
+                if len(self.capabilities) == CAPABILITIES_MAX:
+                    raise RosterError(f"more than {CAPABILITIES_MAX} different capabilities")
+                self.capabilities.append(name)
+            mask |= 2 << self.capabilities.index(name)
+        return mask

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What follows when units move, report, call for help, or come and go on the air."""
+
+import numpy as np
+
+from core.dispatch.dispatcher import recommend, release, serve_waiting
+from core.effects import ShowPositions
+from core.errors import OutOfTurnError, UnknownError
+from core.events import UnitCalled, UnitLinked, UnitReported, UnitsMoved
+from core.ids import UnitId
+from core.incidents.handlers import locate, open_incident
+from core.state import State
+from core.units.columns import FIX_DTYPE
+from core.units.machine import OURS
+from core.units.status import assume_available, take_link, take_status
+from core.units.unit import Unit
+
+HEADS_PER_TICK = 4  # incidents tried at each tick of positions: a tick may cost a few scans, not a thousand
+
+
+def moved(state: State, fact: UnitsMoved) -> None:
+    """Take over one tick of fixes and show them; a unit seen for the first time may be ordered."""
+    fixes = state.columns.apply_fixes(fact.data)
+    state.count("fix_late", fixes.late)
+    state.count("fix_unknown", fixes.unknown + fixes.timeless)
+    _show_by_county(state, fixes.accepted)
+    for row in fixes.first:
+        unit = state.units[state.unit_ids[row]]
+        if unit.heard_status or unit.status != "off_duty":
+            state.touch_unit(unit)
+        else:
+            assume_available(state, unit)
+    if state.incidents_waiting:
+        serve_waiting(state, HEADS_PER_TICK)
+
+
+def reported(state: State, fact: UnitReported) -> None:
+    """Take over a status. An older one than the last is late and changes nothing."""
+    unit = _known(state, fact.unit_id)
+    if fact.status in OURS:
+        raise OutOfTurnError(f"a unit cannot make itself {fact.status}")
+    if (fact.tst, fact.seq) < (unit.status_tst, unit.status_seq):
+        state.count("status_late")
+        return
+    repeated = unit.heard_status and unit.status == fact.status
+    unit.heard_status = True
+    unit.status_tst, unit.status_seq = fact.tst, fact.seq
+    if not repeated:
+        take_status(state, unit, fact.status)
+        serve_waiting(state)
+
+
+def called(state: State, fact: UnitCalled) -> None:
+    """The emergency button: the unit itself is an incident of level 1, at its last fix."""
+    unit = _known(state, fact.unit_id)
+    event = (fact.event, fact.tst, fact.seq)
+    if event == unit.last_event and fact.tst:
+        state.count("event_doubled")
+        return
+    unit.last_event = event
+    lat, lon = _place(state, unit, fact)
+    state.warn(f"officer_{fact.event}", unit.entry.unit_id, unit.entry.county, fact.text, lat, lon)
+    if fact.event == "text":
+        return
+    take_status(state, unit, "emergency")
+    incident = open_incident(state, unit.entry.county, 1, f"officer_{fact.event}")
+    incident.passed_over.append(unit.entry.unit_id)
+    if lat is not None and lon is not None:
+        locate(state, incident, lat, lon, unit.entry.call_sign)
+    recommend(state, incident)
+    release(state, incident)
+
+
+def linked(state: State, fact: UnitLinked) -> None:
+    """The unit's radio came on the air or left it."""
+    unit = _known(state, fact.unit_id)
+    if unit.link != fact.link:
+        take_link(state, unit, fact.link)
+        serve_waiting(state)
+
+
+def _known(state: State, unit_id: UnitId) -> Unit:
+    unit = state.units.get(unit_id)
+    if unit is None:
+        raise UnknownError("a unit that is not on the roster")
+    return unit
+
+
+def _place(state: State, unit: Unit, fact: UnitCalled) -> tuple[float | None, float | None]:
+    if fact.lat is not None and fact.lon is not None:
+        return fact.lat, fact.lon
+    position = state.columns.position(unit.row)
+    return (position.lat, position.lon) if position is not None else (None, None)
+
+
+def _show_by_county(state: State, accepted: bytes) -> None:
+    fixes = np.frombuffer(accepted, FIX_DTYPE)
+    counties = state.columns.county[fixes["unit"]]
+    for index in np.unique(counties):
+        mine = fixes[counties == index]
+        state.say(
+            ShowPositions(
+                county=state.counties[index],
+                at_ms=state.now_ns // 1_000_000,
+                n=mine.shape[0],
+                data=mine.tobytes(),
+            )
+        )

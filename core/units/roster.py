@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enrolling units: the roster is the only place a unit can come from."""
+
+from core.effects import IndexUnits
+from core.events import RosterLoaded, RosterUnit
+from core.ids import CountyCode, UnitId
+from core.state import State
+from core.units.status import take_link
+from core.units.unit import Unit
+
+
+def loaded(state: State, fact: RosterLoaded) -> None:
+    """Take over a roster: new units get the next row, missing ones are barred, none changes its row."""
+    listed = {entry.unit_id for entry in fact.units}
+    for entry in fact.units:
+        unit = state.units.get(entry.unit_id)
+        if unit is None:
+            _enrol(state, entry)
+        elif unit.entry != entry or not unit.enrolled:
+            unit.entry, unit.enrolled = entry, True
+            _fill_row(state, unit)
+    for unit in state.units.values():
+        if unit.enrolled and unit.entry.unit_id not in listed:
+            unit.enrolled = False
+            _fill_row(state, unit)
+    tell_index(state)
+
+
+def tell_index(state: State) -> None:
+    """Say which row is which unit, county by county: the readers of positions need it."""
+    by_county: dict[CountyCode, dict[str, UnitId]] = {}
+    for unit in state.units.values():
+        by_county.setdefault(unit.entry.county, {})[str(unit.row)] = unit.entry.unit_id
+    for county in sorted(by_county):
+        state.say(IndexUnits(county=county, units=by_county[county]))
+
+
+def _enrol(state: State, entry: RosterUnit) -> None:
+    unit = Unit(row=state.columns.add(), entry=entry)
+    state.units[entry.unit_id] = unit
+    state.unit_ids.append(entry.unit_id)
+    _fill_row(state, unit)
+
+
+def _fill_row(state: State, unit: Unit) -> None:
+    entry = unit.entry
+    state.columns.describe(
+        unit.row,
+        county=state.county_index(entry.county),
+        capabilities=state.capability_mask(entry.capabilities),
+    )
+    take_link(state, unit, unit.link)

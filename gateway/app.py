@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything put together: build, start, serve, stop. The routing of effects is the table in `_routes`."""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from core.effects import (
+    AnswerCaller,
+    Effect,
+    HangUpCaller,
+    IndexUnits,
+    OrderUnit,
+    RingCaller,
+    ShowPositions,
+)
+from core.errors import RosterError
+from core.events import CallAbandoned, CallReceived, RosterLoaded, RosterUnit, ServiceStarted
+from core.ids import CountyCode, UnitId
+from core.kernels import faults, kernels, warm
+from device_adapters.mqtt.adapter import MqttAdapter
+from device_adapters.sip.adapter import SipAdapter
+from gateway import __version__
+from gateway.clock import SystemClock
+from gateway.commands import Commands
+from gateway.config import Config, HttpSettings, node_name, read_roster
+from gateway.errors import StartError
+from gateway.journal import rescue
+from gateway.journal.writer import Journal
+from gateway.notify import notify
+from gateway.ops import Ops, listen
+from gateway.pipeline import Pipeline, Route
+from gateway.publish.publisher import RedisPublisher
+from gateway.recovery import Recovered, recover
+from gateway.watch import Watch
+
+PARTS_STOP_S = 5.0  # each part promises to stop within 2 s; after this the process leaves all the same
+CALLS_POLL_S = 0.05
+
+log = structlog.get_logger()
+
+
+class App:
+    """One gateway process."""
+
+    def __init__(self, config: Config, on_ready: Callable[["App"], None]) -> None:
+        self.config = config
+        self.watch = Watch()
+        self._on_ready = on_ready
+        self._county = CountyCode(config.county)
+        self._folder = Path(config.data)
+        self._second = Path(config.journal.second or config.data)
+        self._stopping = asyncio.Event()
+        self._clock = SystemClock()
+        self._journal = Journal(self._folder)
+        self.sip = SipAdapter(config.sip, self._clock, self._county)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT. Raises GatewayError, RosterError or ListenError when it cannot start."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        roster = read_roster(Path(self.config.units)) if self.config.units else ()
+        self._journal.lock()
+        recovered = recover(self._folder)
+        await self.sip.open()
+        http = self._open_http()
+        self._build(recovered)
+        self._begin(recovered, roster)
+        async with asyncio.TaskGroup() as tasks:
+            served = [
+                tasks.create_task(self.sip.run(self.pipeline), name="sip"),
+                tasks.create_task(self.mqtt.run(self.pipeline), name="mqtt"),
+                tasks.create_task(self.commands.run(self.pipeline), name="commands"),
+            ]
+            last = tasks.create_task(self.publisher.run(self.pipeline), name="redis")
+            ops = Ops(self.watch, http) if http is not None else None
+            page = tasks.create_task(ops.run(), name="http") if ops is not None else None
+            await self._warm()
+            self._settle()
+            self.watch.ready("start")
+            notify("READY=1")
+            self._on_ready(self)
+            await self._stopping.wait()
+            await self._drain()
+            if ops is not None and page is not None:
+                ops.stop()
+                served.append(page)
+            await self._end(served, last)
+
+    def stop(self) -> None:
+        """Drain and return."""
+        self._stopping.set()
+
+    # Building
+
+    def _build(self, recovered: Recovered) -> None:
+        config, node = self.config, node_name(self.config)
+        self._node = node
+        self.engine = recovered.engine
+        self._units: dict[UnitId, tuple[int, CountyCode]] = {}
+        self._journal_id = recovered.journal_id or os.urandom(8).hex()
+        self.publisher = RedisPublisher(
+            config.redis,
+            self._clock,
+            node=node,
+            journal_id=self._journal_id,
+            folder=self._folder,
+            epochs=recovered.engine.state.epochs,
+        )
+        self.publisher.resume(recovered.newest)
+        self._look_up_units()
+        self.mqtt = MqttAdapter(config.mqtt, self._clock, self._county, node, lambda: self._units)
+        self.commands = Commands(
+            config.redis, self._clock, self._counties, recovered.engine.state.commands_read
+        )
+        self.pipeline = Pipeline(
+            self.engine,
+            self._journal,
+            self._clock,
+            routes=self._routes(),
+            publish=self.publisher.publish,
+            rescue=self._rescue,
+        )
+        self.pipeline.resume(max(recovered.newest.values(), default=0))
+        for part in (self.sip, self.mqtt, self.publisher, self.commands, self.pipeline):
+            self.watch.add(getattr(part, "name", "pipeline"), part.statistics)
+        self.watch.add("engine", self._engine_statistics)
+
+    def _routes(self) -> dict[type[Effect], Route]:
+        """Return who does what. Adding an output is one line here."""
+        return {
+            RingCaller: lambda _, effect: self.sip.send(effect),
+            AnswerCaller: lambda _, effect: self.sip.send(effect),
+            HangUpCaller: lambda _, effect: self.sip.send(effect),
+            OrderUnit: lambda _, effect: self._order(effect),
+            ShowPositions: self.publisher.show,  # type: ignore[dict-item]
+            IndexUnits: self.publisher.index,  # type: ignore[dict-item]
+        }
+
+    def _order(self, effect: Effect) -> None:
+        """Put an order on the air, unless another gateway leads: two cars must not be sent for one call."""
+        if self.publisher.refused:
+            log.error("order_withheld", reason=self.publisher.refused)
+        else:
+            self.mqtt.send(effect)
+
+    def _begin(self, recovered: Recovered, roster: tuple[RosterUnit, ...]) -> None:
+        """Go on where the journal ends: take up live calls, tell the engine of the start and the roster."""
+        self._journal.start(self._journal_id, recovered.seq, recovered.chain, self.pipeline)
+        for call in self.engine.state.calls.values():
+            if call.state in ("ringing", "answered"):
+                self.sip.adopt(call.raw, call.peer, call.leg, call.state)
+        self.pipeline.feed(
+            ServiceStarted(
+                at_ns=self._clock.wall_ns(),
+                version=__version__,
+                node=self._node,
+                county=self._county,
+                settings=self.config.dispatch,
+            )
+        )
+        if roster:
+            self._enrol(roster)
+        for lost in rescue.read_back(self._second, recovered.legs):
+            now_ns = self._clock.wall_ns()
+            self.pipeline.feed(lost)
+            self.pipeline.feed(
+                CallAbandoned(at_ns=now_ns, leg=lost.leg, sip_call_id=lost.sip_call_id, reason="recovered")
+            )
+        self.pipeline.when_durable(self.engine.seq, lambda: rescue.forget(self._second))
+        self.watch.start()
+
+    def _open_http(self) -> socket.socket | None:
+        address = self.config.http.listen
+        if not address:
+            return None
+        try:
+            return listen(address)
+        except StartError as error:
+            if address != HttpSettings().listen:
+                raise
+            log.warning("http_not_served", reason=str(error))
+            return None
+
+    async def _warm(self) -> None:
+        """Make the kernels machine code beside the loop: calls ring meanwhile, ranked by the plain twins."""
+        await asyncio.to_thread(warm)
+        for fault in faults():
+            log.warning("kernel_fault", reason=fault)
+        self.watch.add("kernels", lambda: {f"{name}_{how}": 1 for name, how in kernels().items()})
+
+    def _settle(self) -> None:
+        """Keep the collector off what lives for ever: by default it stalls the loop for up to half a second."""
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+
+    # At work
+
+    def _enrol(self, roster: tuple[RosterUnit, ...]) -> None:
+        """Feed a roster that differs from the one in force."""
+        enrolled = tuple(unit.entry for unit in self.engine.state.units.values() if unit.enrolled)
+        if roster != enrolled:
+            self.pipeline.feed(RosterLoaded(at_ns=self._clock.wall_ns(), units=roster))
+            self._look_up_units()
+
+    def _look_up_units(self) -> None:
+        """Renew what adapters may know of the roster: each unit's index and county."""
+        self._units = {
+            unit_id: (unit.row, unit.entry.county)
+            for unit_id, unit in self.engine.state.units.items()
+            if unit.enrolled
+        }
+
+    def _counties(self) -> set[CountyCode]:
+        return {
+            self._county,
+            *(trunk.county for trunk in self.config.sip.trunks),
+            *self.engine.state.counties,
+        }
+
+    def _engine_statistics(self) -> dict[str, int]:
+        state = self.engine.state
+        return {
+            "calls": len(state.calls),
+            "incidents": len(state.incidents),
+            "orders": len(state.orders),
+            "units": len(state.units),
+            "units_free": state.columns.free,
+            "calls_waiting": len(state.calls_waiting),
+            "incidents_waiting": len(state.incidents_waiting),
+            **state.counts,
+        }
+
+    def _rescue(self, call: CallReceived) -> None:
+        log.error("call_at_risk", leg=call.leg)
+        asyncio.get_running_loop().run_in_executor(None, rescue.write_down, self._second, call)
+
+    def _reload(self) -> None:
+        """SIGHUP: read the roster again; say what needs a restart."""
+        if not self.config.units:
+            log.info("nothing_to_reload")
+            return
+        try:
+            roster = read_roster(Path(self.config.units))
+        except RosterError as error:
+            log.error("reload_refused", reason=str(error))
+            return
+        self._enrol(roster)
+
+    # Stopping
+
+    async def _drain(self) -> None:
+        """No new calls; those in progress are kept for a while."""
+        notify("STOPPING=1")
+        self.watch.unready("stop", "draining")
+        self.sip.drain(True)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.config.drain_s
+        while self.engine.state.calls and loop.time() < until:
+            await asyncio.sleep(CALLS_POLL_S)
+
+    async def _end(self, served: list[asyncio.Task[None]], last: asyncio.Task[None]) -> None:
+        """Stop in reverse: the doors first, then the disk, then Redis, which waits for the disk."""
+        for part in (self.mqtt, self.commands, self.sip):
+            part.stop()
+        await asyncio.wait(served, timeout=PARTS_STOP_S)
+        self.pipeline.stop()
+        self.watch.stop()
+        written = await asyncio.to_thread(self._journal.close, self.config.journal.close_s)
+        if not written:
+            log.error("journal_not_written", backlog=self._journal.backlog)
+        await asyncio.sleep(0)
+        self.publisher.stop()
+        await asyncio.wait([last], timeout=PARTS_STOP_S)

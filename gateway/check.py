@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gateway check`: the configuration as it would be used, and each neighbour tried once."""
+
+import asyncio
+import socket
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from core.errors import CoreError
+from core.ids import CountyCode
+from device_adapters.sip.adapter import SipAdapter
+from device_adapters.sip.errors import ListenError
+from gateway.clock import SystemClock
+from gateway.config import Config, HttpSettings, read_roster
+from gateway.errors import GatewayError, StartError
+from gateway.ops import listen
+from gateway.publish.redis import AWAY, client
+
+CONNECT_S = 2.0  # a neighbour in the same building that takes longer is not there
+
+Attempt = Callable[[Config], Awaitable[str]]
+
+
+def check(config: Config) -> int:
+    """Print the effective configuration, then one line for each neighbour; return 0 only if all are well."""
+    print(msgspec.json.format(msgspec.json.encode(_without_secrets(config)), indent=2).decode())
+    return asyncio.run(_try_all(config))
+
+
+async def _try_all(config: Config) -> int:
+    wrong = 0
+    for name, attempt in ATTEMPTS.items():
+        try:
+            print(f"{name:8} ok    {await attempt(config)}")
+        except (GatewayError, CoreError, ListenError, OSError, *AWAY) as error:
+            wrong += 1
+            print(f"{name:8} FAULT {error}")
+    return 1 if wrong else 0
+
+
+async def _sip(config: Config) -> str:
+    adapter = SipAdapter(config.sip, SystemClock(), CountyCode(config.county))
+    await adapter.open()
+    addresses = ", ".join(f"{host}:{port}" for host, port in adapter.addresses())
+    adapter.close()
+    return f"can listen on {addresses}"
+
+
+async def _data(config: Config) -> str:
+    _write_once(Path(config.data))
+    return f"{config.data} can be written"
+
+
+def _write_once(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StartError(f"the data folder {folder} cannot be written: {error.strerror}") from None
+
+
+async def _redis(config: Config) -> str:
+    connection = client(config.redis)
+    try:
+        about = await connection.info("server")
+    except AWAY as error:
+        raise StartError(f"{config.redis.url} does not answer: {error}") from None
+    finally:
+        await connection.aclose()
+    return f"{config.redis.url} is Redis {about['redis_version']}"
+
+
+async def _mqtt(config: Config) -> str:
+    try:
+        with socket.create_connection((config.mqtt.host, config.mqtt.port), CONNECT_S):
+            pass
+    except OSError as error:
+        raise StartError(f"{config.mqtt.url} does not answer: {error}") from None
+    return f"{config.mqtt.url} takes connections"
+
+
+async def _units(config: Config) -> str:
+    if not config.units:
+        return "no roster given: nobody can be ordered"
+    return f"{config.units} lists {len(read_roster(Path(config.units)))} units"
+
+
+async def _http(config: Config) -> str:
+    if not config.http.listen:
+        return "off"
+    try:
+        listen(config.http.listen).close()
+    except StartError as error:
+        if config.http != HttpSettings():
+            raise
+        return f"would serve without: {error}"
+    return f"can listen on {config.http.listen}"
+
+
+ATTEMPTS: dict[str, Attempt] = {
+    "sip": _sip,
+    "data": _data,
+    "redis": _redis,
+    "mqtt": _mqtt,
+    "units": _units,
+    "http": _http,
+}
+
+
+def _without_secrets(config: Config) -> Config:
+    mqtt = config.mqtt
+    return msgspec.structs.replace(
+        config, mqtt=msgspec.structs.replace(mqtt, password="***" if mqtt.password else "")
+    )

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line (docs/contract). It parses and hands over; what takes long to import is imported by the verbs.
+
+Exit codes: 0 done, 1 it did not work and one line says why, 2 wrong usage and one line says what to do.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from gateway import __version__
+
+OVERRIDES = {
+    "sip": "sip.listen",
+    "mqtt": "mqtt.url",
+    "redis": "redis.url",
+    "data": "data",
+    "county": "county",
+    "units": "units",
+    "http": "http.listen",
+    "answer": "dispatch.answer",
+}
+"{option: where it lies in the configuration}"
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit 2 with one line."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    run: Callable[[argparse.Namespace], int] | None = getattr(args, "run", None)
+    if run is None:
+        parser.error("say what to do: demo, serve, check, warmup, journal, replay or load")
+    from core.errors import CoreError
+    from device_adapters.sip.errors import ListenError
+    from gateway.errors import ConfigError, GatewayError
+
+    try:
+        return run(args)
+    except ConfigError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 2
+    except (GatewayError, CoreError, ListenError) as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="gateway", description="Answers 110, knows who can be there first, and says why.")
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(metavar="COMMAND", parser_class=Parser)
+
+    demo = verbs.add_parser("demo", help="a seeded city on this machine, with nothing set up")
+    demo.add_argument("--seconds", type=_positive, metavar="N", help="end by itself after N seconds")
+    demo.add_argument("--seed", type=int, default=110, metavar="N", help="another number, another day")
+    demo.add_argument(
+        "--calls", type=float, default=3.5, metavar="RATE", help="calls a second (3.5: Beijing's peak)"
+    )
+    demo.add_argument("--units", type=_positive, default=300, metavar="N", help="units on the road")
+    demo.add_argument("--json", type=Path, metavar="FILE", help="write the final summary there too")
+    demo.set_defaults(run=_demo)
+
+    serve = verbs.add_parser("serve", help="production: take calls until SIGTERM")
+    _configured(serve)
+    serve.set_defaults(run=_serve)
+
+    check = verbs.add_parser("check", help="print the effective configuration and try each neighbour")
+    _configured(check)
+    check.set_defaults(run=_check)
+
+    warmup = verbs.add_parser("warmup", help="compile the kernels into the cache and verify them")
+    warmup.set_defaults(run=_warmup)
+
+    journal = verbs.add_parser("journal", help="read the journal")
+    reads = journal.add_subparsers(metavar="cat|verify", parser_class=Parser, required=True)
+    cat = reads.add_parser("cat", help="every fact as a line of JSON")
+    cat.add_argument("--type", metavar="T", help="only facts of this type, such as call.received")
+    cat.add_argument("--follow", action="store_true", help="go on with what is written from now on")
+    verify = reads.add_parser("verify", help="walk the hash chain")
+    replay = verbs.add_parser("replay", help="run the journal through the engine and compare every decision")
+    for reader, run in ((cat, _cat), (verify, _verify), (replay, _replay)):
+        reader.add_argument(
+            "--data", type=Path, required=True, metavar="DIR", help="the gateway's data folder"
+        )
+        reader.set_defaults(run=run)
+
+    load = verbs.add_parser("load", help="the open-loop load harness (python -m bench.load)", add_help=False)
+    load.set_defaults(run=_load)
+    load.add_argument("rest", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _configured(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML; without it the defaults serve")
+    parser.add_argument(
+        "--sip", action="append", type=_listen, metavar="HOST:PORT", help="listen there (repeatable)"
+    )
+    parser.add_argument("--mqtt", metavar="URL", help="mqtt://host:port of the broker")
+    parser.add_argument("--redis", metavar="URL", help="redis://host:port/db")
+    parser.add_argument("--data", metavar="DIR", help="folder of the journal")
+    parser.add_argument("--county", metavar="CODE", help="GB/T 2260 code for calls whose trunk names none")
+    parser.add_argument("--units", metavar="FILE", help="units.csv")
+    parser.add_argument("--http", metavar="HOST:PORT", help="health and metrics")
+    parser.add_argument("--answer", metavar="POLICY", help="immediately, ring:SECONDS, never or seats")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    return number
+
+
+def _listen(text: str) -> str:
+    return text if text.partition(":")[0] in ("udp", "tcp", "tls") else f"udp:{text}"
+
+
+def _config(args: argparse.Namespace) -> Any:  # noqa: ANN401  gateway.config is imported late
+    from gateway.config import load
+
+    given = {where: value for name, where in OVERRIDES.items() if (value := getattr(args, name)) is not None}
+    return load(args.config, given)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from gateway.demo.run import demo
+
+    return demo(
+        seconds=args.seconds, seed=args.seed, calls_per_s=args.calls, units=args.units, json=args.json
+    )
+
+
+def _serve(args: argparse.Namespace) -> int:
+    config = _config(args)
+    import uvloop
+
+    from gateway.app import App
+    from gateway.logs import set_up
+
+    set_up()
+    uvloop.run(App(config, on_ready=lambda _: print("ready", flush=True)).run())
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from gateway.check import check
+
+    return check(_config(args))
+
+
+def _warmup(_: argparse.Namespace) -> int:
+    from core.kernels import faults, warm
+
+    for name, how in warm().items():
+        print(f"{name:24} {how}")
+    for fault in faults():
+        print(fault, file=sys.stderr)
+    return 1 if faults() else 0
+
+
+def _cat(args: argparse.Namespace) -> int:
+    from gateway.journal.cat import cat
+
+    return cat(args.data, only=args.type, follow=args.follow)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from gateway.journal.reader import verify
+
+    sound, wrong = verify(args.data)
+    print(f"{sound} records are sound" if not wrong else f"after {sound} sound records: {wrong}")
+    return 1 if wrong else 0
+
+
+def _replay(args: argparse.Namespace) -> int:
+    from core.kernels import warm
+    from gateway.recovery import replay
+
+    warm()
+    facts, decisions, difference = replay(args.data)
+    if difference is None:
+        print(f"byte-identical: {decisions} decisions from {facts} facts")
+        return 0
+    print(f"after {facts} facts: fact {difference.seq} ({difference.type}) decides otherwise")
+    print(f"recorded  {difference.recorded}\nreplayed  {difference.replayed}")
+    return 1
+
+
+def _load(args: argparse.Namespace) -> int:
+    try:
+        from bench.load.__main__ import main as load
+    except ModuleNotFoundError:
+        print(
+            "gateway: the load harness comes with the source tree: run this from a checkout", file=sys.stderr
+        )
+        return 1
+    return load(args.rest)

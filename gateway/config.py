@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration: one TOML file, every field documented where it is read, every typo named.
+
+Each part's table is a Struct beside the code that reads it; this file only puts them together.
+"""
+
+import csv
+import difflib
+import os
+import re
+import tomllib
+import zlib
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+
+from core.errors import RosterError
+from core.events import RosterUnit
+from core.ids import CountyCode
+from core.settings import Settings
+from device_adapters.mqtt.settings import MqttSettings
+from device_adapters.sip.settings import SipSettings
+from gateway.errors import ConfigError
+from gateway.publish.settings import RedisSettings
+
+COUNTY = re.compile(r"\d{6}")
+
+
+class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The `[http]` table: /healthz, /readyz and /metrics for operators."""
+
+    listen: str = "127.0.0.1:8110"
+    'HOST:PORT; "" turns it off. When this default is taken the gateway serves without it and says so.'
+
+
+class JournalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The `[journal]` table."""
+
+    second: str = ""
+    "Folder on another disk for calls that rang while the first disk did not answer; default: in `data`."
+    close_s: float = 5.0
+    "How long a stop waits for the disk to take the last records."
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything `gateway serve` needs. All of it has defaults that serve on one machine."""
+
+    county: Annotated[str, msgspec.Meta(pattern=r"^\d{6}$")] = "330302"
+    "GB/T 2260 code of the county that calls belong to when their trunk does not say."
+    data: str = "gateway-data"
+    "Folder of the journal. It is the truth; put it on a disk with a mirror."
+    units: str = ""
+    "units.csv: unit_id,call_sign,police_type,capabilities,county,organ."
+    node: str = ""
+    "Name of this machine among gateways; default: made once and kept in the data folder."
+    drain_s: float = 10.0
+    "How long a stop lets calls in progress go on before it hangs up on nobody and leaves."
+    sip: SipSettings = SipSettings()
+    mqtt: MqttSettings = MqttSettings()
+    redis: RedisSettings = RedisSettings()
+    http: HttpSettings = HttpSettings()
+    journal: JournalSettings = JournalSettings()
+    dispatch: Settings = Settings()
+
+
+def load(path: Path | None, overrides: dict[str, Any]) -> Config:
+    """Read the file (none: the defaults) and lay the command line's values over it.
+
+    `overrides` maps dotted names (`sip.listen`) to values. Raises ConfigError, one line a person can act on.
+    """
+    table: dict[str, Any] = {}
+    if path is not None:
+        table = _read(path)
+    for name, value in overrides.items():
+        *tables, field = name.split(".")
+        at = table
+        for part in tables:
+            at = at.setdefault(part, {})
+        at[field] = value
+    try:
+        return msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path or 'command line'}: {_explained(str(error))}") from None
+
+
+def read_roster(path: Path) -> tuple[RosterUnit, ...]:
+    """Read units.csv. Raises RosterError naming the line that is wrong."""
+    names = [field.name for field in msgspec.structs.fields(RosterUnit)]
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+            missing = {"unit_id", "county"} - set(rows[0] if rows else names)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RosterError(f"{path} cannot be read: {error}") from None
+    if missing:
+        raise RosterError(f"{path}: the first line must name the columns {','.join(names)}")
+    units: dict[str, RosterUnit] = {}
+    for line, row in enumerate(rows, 2):
+        unit = _unit(row, f"{path}, line {line}")
+        if unit.unit_id in units:
+            raise RosterError(f"{path}, line {line}: unit {unit.unit_id!r} is listed twice")
+        units[unit.unit_id] = unit
+    return tuple(units.values())
+
+
+def _unit(row: dict[str, str], where: str) -> RosterUnit:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", row.get("unit_id") or ""):
+        raise RosterError(f"{where}: unit_id {row.get('unit_id')!r} must match [A-Za-z0-9_-]{{1,32}}")
+    if not COUNTY.fullmatch(row.get("county") or ""):
+        raise RosterError(f"{where}: county {row.get('county')!r} must be a six-digit GB/T 2260 code")
+    capabilities = tuple(part.strip() for part in (row.get("capabilities") or "").split(";") if part.strip())
+    return msgspec.convert(
+        {
+            "unit_id": row["unit_id"],
+            "call_sign": row.get("call_sign") or "",
+            "police_type": row.get("police_type") or "patrol",
+            "capabilities": capabilities,
+            "county": CountyCode(row["county"]),
+            "organ": row.get("organ") or "",
+        },
+        RosterUnit,
+    )
+
+
+def node_name(config: Config) -> str:
+    """Return this gateway's name, made from the host and the folder: two gateways never share one."""
+    folder = zlib.crc32(str(Path(config.data).resolve()).encode())
+    return config.node or f"{os.uname().nodename.split('.')[0]}-{folder:08x}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+
+
+def _explained(message: str) -> str:
+    """Name the nearest known key when the message is about an unknown one."""
+    unknown = re.search(r"unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?", message)
+    if unknown is None:
+        return message
+    table = re.sub(r"\[.*?\]", "", unknown[2] or "")
+    known = _fields(table)
+    near = difflib.get_close_matches(unknown[1], known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+    return f"unknown key {unknown[1]!r} in {f'[{table}]' if table else 'the top level'}: {hint}"
+
+
+def _fields(table: str) -> list[str]:
+    struct: Any = Config
+    for part in filter(None, table.split(".")):
+        found = {field.name: field.type for field in msgspec.structs.fields(struct)}[part]
+        is_table = isinstance(found, type) and issubclass(found, msgspec.Struct)
+        struct = found if is_table else get_args(found)[0]
+    return [field.name for field in msgspec.structs.fields(struct)]

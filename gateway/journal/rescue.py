@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The second way to write a call down, for when the disk has not answered and the caller must not wait.
+
+One JSON line a call, in another folder (best on another disk). The next start reads it: a call the journal has
+is forgotten here; one it lacks is entered as abandoned, so that somebody rings back.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from core.events import CallReceived
+from core.ids import Leg
+
+NAME = "calls-at-risk.ndjson"
+_ENCODER = msgspec.json.Encoder()
+_DECODER: msgspec.json.Decoder[CallReceived] = msgspec.json.Decoder(CallReceived)
+
+
+def write_down(folder: Path, call: CallReceived) -> None:
+    """Append a call. Blocks on the disk: call it off the loop. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / NAME).open("ab") as file:
+        file.write(_ENCODER.encode(call) + b"\n")
+
+
+def read_back(folder: Path, known: set[Leg]) -> list[CallReceived]:
+    """Return the calls the journal lacks. A line cut short by a crash is not a call any more."""
+    path = folder / NAME
+    if not path.exists():
+        return []
+    calls = []
+    for line in path.read_bytes().splitlines():
+        try:
+            call = _DECODER.decode(line)
+        except msgspec.MsgspecError:
+            continue
+        if call.leg not in known:
+            calls.append(call)
+    return calls
+
+
+def forget(folder: Path) -> None:
+    """The journal has them all now."""
+    (folder / NAME).unlink(missing_ok=True)
