@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# make demo [SECONDS=60] [ARGS=…] · make test [ARGS=…] · make setup [BENCH=1]
+.PHONY: setup demo test check bench soak docs clean
+PREPARE = @python3 gateway/bootstrap.py
+KERNELS = tests/unit/core_dispatch tests/property/test_queue_laws.py tests/property/test_matcher_laws.py
+
+setup: ; $(PREPARE) $(if $(BENCH),bench,dev) --servers
+demo: ; $(PREPARE) run --servers && .venv/bin/gateway demo --seconds $(or $(SECONDS),60) $(ARGS)
+test: ; $(PREPARE) dev --servers && .venv/bin/pytest -q $(ARGS) && NUMBA_DISABLE_JIT=1 .venv/bin/pytest -q $(KERNELS)
+check: ; $(PREPARE) dev && for step in "ruff format --check ." "ruff check ." mypy lint-imports "deptry core gateway device_adapters" codespell; do echo "$$step"; .venv/bin/$$step || exit 1; done
+bench: ; $(PREPARE) bench --servers && .venv/bin/pytest bench --benchmark-enable --benchmark-only -q $(ARGS)
+soak: ; $(PREPARE) dev --servers && .venv/bin/pytest -q -m soak --hypothesis-profile soak $(ARGS)
+docs: ; $(PREPARE) dev && .venv/bin/python -m gateway.contract && .venv/bin/towncrier build --draft --version next
+clean: ; rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks gateway-data

@@ -117,7 +117,7 @@ class CallEnded(Fact, frozen=True, kw_only=True, tag="call.ended"):
     leg: Leg
     sip_call_id: str
     reason: str = "bye"
-    "`bye`, `no_ack` (the 200 was never confirmed), `hung_up` (by us)."
+    "`bye`, `no_ack` (the 200 was never confirmed), `hung_up` or `refused` (by us)."
 
 
 class UnitsMoved(Fact, frozen=True, kw_only=True, tag="units.moved"):

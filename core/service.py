@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 
-from core.calls.handlers import answer_due
+from core.calls.handlers import answer_due, limit_due
 from core.calls.handlers import resume as resume_calls
 from core.dispatch.queue import DispatchQueue
 from core.effects import ServiceDegraded, ServiceRestored
@@ -16,6 +16,7 @@ from core.units.roster import tell_index
 
 TIMERS: dict[str, Callable[[State, TimerFired], None]] = {
     "answer": answer_due,
+    "limit": limit_due,
     "sign": sign_due,
     "unattended": unattended_due,
 }

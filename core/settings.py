@@ -23,6 +23,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     "Level of a call nobody has classified: serious until heard."
     head_start_s: tuple[NotNegative, NotNegative, NotNegative, NotNegative] = (3600, 900, 300, 0)
     "Seconds by which levels 1–4 count as having waited longer than they have. Guess; tune with the desk."
+    call_s_max: Positive = 14_400
+    """A line older than this is ended by us: its far side has died without a word. Guess: no emergency call lasts
+    four hours; session timers will tell sooner."""
     calls_waiting_max: Positive = 10_000
     "Ringing calls in the queue: the worst published hour (3.5 calls/s, Beijing 2017) all unanswered."
     incidents_waiting_max: Positive = 10_000

@@ -202,7 +202,7 @@ def _replay(args: argparse.Namespace) -> int:
 
 def _load(args: argparse.Namespace) -> int:
     try:
-        from bench.load.__main__ import main as load
+        from bench.load.harness import main as load
     except ModuleNotFoundError:
         print(
             "gateway: the load harness comes with the source tree: run this from a checkout", file=sys.stderr

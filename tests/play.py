@@ -40,7 +40,7 @@ SQUARE = (28.0000, 120.6600)
 class Shows:
     """An expected decision: its type, and those fields the scene cares for."""
 
-    def __init__(self, kind: str, **fields: object) -> None:
+    def __init__(self, kind: str, /, **fields: object) -> None:
         self.kind = kind
         self.fields = fields
 

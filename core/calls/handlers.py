@@ -11,6 +11,7 @@ from core.effects import (
     CallAnsweredNow,
     CallEndedNow,
     CallWaiting,
+    HangUpCaller,
     RingCaller,
 )
 from core.errors import OutOfTurnError, UnknownError
@@ -51,6 +52,7 @@ def received(state: State, fact: CallReceived) -> None:
     call.level = incident.level
     state.say(told(call, CallWaiting, at_us=state.at_us))
     recommend(state, incident, call)
+    state.set_timer(f"limit:{call.call_id}", call.received_ns + state.settings.call_s_max * NS_PER_S)
     _answer_by_policy(state, call)
 
 
@@ -74,6 +76,7 @@ def abandoned(state: State, fact: CallAbandoned) -> None:
 def ended(state: State, fact: CallEnded) -> None:
     """The conversation is over; the incident lives on."""
     call = _step(state, fact.leg, "ended")
+    _leave_queue(state, call)
     state.say(told(call, CallEndedNow, at_us=state.at_us, ended_at_us=state.at_us, reason=fact.reason))
     _forget(state, call)
 
@@ -83,6 +86,16 @@ def answer_due(state: State, fact: TimerFired) -> None:
     call = state.calls.get(CallId(fact.key.partition(":")[2]))
     if call is not None and call.state == "ringing":
         state.say(AnswerCaller(leg=call.leg))
+
+
+def limit_due(state: State, fact: TimerFired) -> None:
+    """The line has been open longer than any call lasts."""
+    call = state.calls.get(CallId(fact.key.partition(":")[2]))
+    if call is not None:
+        state.warn(
+            "call_too_long", call.call_id, call.county, "the line is ended; its far side does not speak"
+        )
+        state.say(HangUpCaller(leg=call.leg))
 
 
 def resume(state: State) -> None:
@@ -123,6 +136,7 @@ def _step(state: State, leg: Leg, heard: CallHeard) -> Call:
 
 
 def _forget(state: State, call: Call) -> None:
+    state.drop_timer(f"limit:{call.call_id}")
     del state.calls[call.call_id]
     del state.call_of_leg[call.leg]
     caller_gone(state, call)

@@ -12,6 +12,7 @@ NEXT: dict[tuple[CallState, CallHeard], CallState] = {
     ("ringing", "answered"): "answered",
     ("ringing", "abandoned"): "abandoned",  # someone must ring back
     ("answered", "ended"): "ended",
+    ("ringing", "ended"): "ended",  # we gave it up: its far side has gone without a word
 }
 
 

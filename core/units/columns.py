@@ -17,8 +17,8 @@ UNITS_MAX = 100_000
 ROWS_AT_FIRST = 64
 LATEST_S = 0xFFFFFFFF
 "The last second a record can tell: 2106."
-AHEAD_S_MAX = 60
-"A device clock further ahead than this is wrong, not fast. Guess; GNSS devices agree within a second."
+AHEAD_S_MAX = 120
+"A device clock further ahead than this is wrong, not fast (docs/contract). GNSS devices agree within a second."
 
 FIX_DTYPE: Final = np.dtype(
     [

@@ -20,9 +20,10 @@ HEADS_PER_TICK = 4  # incidents tried at each tick of positions: a tick may cost
 
 def moved(state: State, fact: UnitsMoved) -> None:
     """Take over one tick of fixes and show them; a unit seen for the first time may be ordered."""
-    fixes = state.columns.apply_fixes(fact.data)
+    fixes = state.columns.apply_fixes(fact.data, now_s=fact.at_ns // 1_000_000_000)
     state.count("fix_late", fixes.late)
     state.count("fix_unknown", fixes.unknown + fixes.timeless)
+    state.count("fix_ahead", fixes.ahead)
     _show_by_county(state, fixes.accepted)
     for row in fixes.first:
         unit = state.units[state.unit_ids[row]]

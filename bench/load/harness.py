@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts a known load on a running gateway and says what came of it. Open loop: late answers delay no call.
+
+Exit 0, 99 when an expectation is missed, 2 on bad usage.
+"""
+
+import argparse
+import asyncio
+import math
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import uvloop
+from rich.console import Console
+
+from bench.load.expect import Expectation, MisspeltError, judge
+from bench.load.result import Result, machine, measure
+from bench.load.table import show
+from device_adapters.simulated.city import City, Scenario
+from device_adapters.simulated.counties import BY_CODE
+from device_adapters.simulated.demand import Manner
+from device_adapters.simulated.report import CityReport, Progress
+from device_adapters.simulated.roster import roster, units_csv
+from device_adapters.simulated.wire import Address
+
+MISSED = 99
+NEEDS_GATEWAY = """bench.load needs a running gateway. Start one in another terminal, then call me again:
+  python -m bench.load --county 330302 --units 300 --units-csv units.csv
+  gateway serve --sip 127.0.0.1:5060 --mqtt mqtt://127.0.0.1 --redis redis://127.0.0.1 \\
+                --county 330302 --units units.csv
+  python -m bench.load --sip 127.0.0.1:5060 --mqtt mqtt://127.0.0.1 --redis redis://127.0.0.1 \\
+                --county 330302 --units 300 --rate 50 --seconds 30"""
+
+
+def arguments(prog: str = "python -m bench.load") -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(prog=prog, description="Open-loop load on a running gateway.")
+    line.add_argument("--sip", action="append", default=[], type=_address, metavar="HOST:PORT")
+    line.add_argument("--mqtt", default="", metavar="URL", help="broker; without it there are no units")
+    line.add_argument("--redis", default="", metavar="URL", help="without it only answers are measured")
+    line.add_argument("--county", default="330302", choices=sorted(BY_CODE), metavar="CODE")
+    line.add_argument("--rate", type=_positive, default=5.0, metavar="CALLS/S")
+    line.add_argument("--seconds", type=_positive, default=10.0, metavar="N")
+    line.add_argument("--units", type=int, default=50, metavar="N")
+    line.add_argument("--fixes-per-s", type=_positive, default=0.0, metavar="N", help="default: units / 1.5")
+    line.add_argument("--arrivals", choices=("poisson", "even"), default="poisson")
+    line.add_argument("--hold", type=_positive, default=1.0, metavar="S", help="every call lasts so long")
+    line.add_argument("--abandon", type=float, default=0.0, metavar="SHARE", help="CANCEL at the first 1xx")
+    line.add_argument("--seed", type=int, default=110)
+    line.add_argument("--json", type=Path, metavar="FILE")
+    line.add_argument("--expect", action="append", default=[], metavar="'invite_to_18x.p99<50ms'")
+    line.add_argument("--units-csv", type=Path, metavar="FILE", help="write the roster and end")
+    return line
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "python -m bench.load") -> int:
+    """Run the harness; return the exit code."""
+    parser = arguments(prog)
+    given = parser.parse_args(argv)
+    if given.units_csv is not None:
+        units = roster((BY_CODE[given.county],), given.units, given.seed)
+        given.units_csv.write_text(units_csv(units), encoding="utf-8")
+        return 0
+    if not given.sip:
+        print(NEEDS_GATEWAY, file=sys.stderr)
+        return 2
+    try:
+        expected = [Expectation.read(text) for text in given.expect]
+    except MisspeltError as wrong:
+        parser.error(str(wrong))
+    result = judge(run(given), expected)
+    show(result, Console())
+    if given.json is not None:
+        given.json.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+    return 0 if all(verdict.met for verdict in result.expectations) else MISSED
+
+
+def run(given: argparse.Namespace) -> Result:
+    """Put the load on and measure."""
+    before, city = machine(), city_of(given)
+    used = time.process_time()
+    report = uvloop.run(_drive(city))
+    used = time.process_time() - used
+    result = measure(city, report, cpu_s=used, machine_before=before)
+    return msgspec.structs.replace(result, asked=_asked(given))
+
+
+def city_of(given: argparse.Namespace) -> City:
+    """Return the city that makes this load: one county, calls of one length, all from one address."""
+    fixes_per_s = given.fixes_per_s or given.units / 1.5
+    every_s = given.units / fixes_per_s
+    manner = Manner(talk_s=given.hold, even_talk=True, abandon_share=given.abandon)
+    return City(
+        given.seed,
+        (BY_CODE[given.county],),
+        given.units,
+        given.rate,
+        given.seconds,
+        tuple(given.sip),
+        given.mqtt,
+        given.redis,
+        scenario=Scenario(
+            manner=manner,
+            arrivals=given.arrivals,
+            fix_every_s=(every_s, every_s),
+            classify_share=0.0,
+            trunk_per_county=False,
+        ),
+    )
+
+
+async def _drive(city: City) -> CityReport:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, city.stop)
+    with Console(stderr=True).status("waiting for the units") as status:
+
+        def told(now: Progress) -> None:
+            status.update(
+                f"{now.elapsed_s:5.1f} s  sent {now.placed}  answered {now.answered}  "
+                f"decided {now.decided}  failed {now.failed}  fixes {now.fixes}"
+            )
+
+        return await city.run(told)
+
+
+def _asked(given: argparse.Namespace) -> dict[str, str]:
+    """Return what was asked for; where the neighbours live is nobody's business in a kept result."""
+    kept = ("county", "rate", "seconds", "units", "fixes_per_s", "arrivals", "hold", "abandon", "seed")
+    return {name: str(getattr(given, name)) for name in kept}
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.removeprefix("udp:").rpartition(":")
+    if not host or not port.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return ("127.0.0.1" if host == "localhost" else host), int(port)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result for people."""
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.load.result import Result
+
+
+def show(result: Result, console: Console) -> None:
+    """Print the result."""
+    console.print(
+        f"offered {result.offered.calls_per_s:g} calls/s, achieved {result.achieved.calls_per_s:g}; "
+        f"offered {result.offered.fixes_per_s:g} fixes/s, achieved {result.achieved.fixes_per_s:g}"
+    )
+    console.print(_counts(result))
+    console.print(_latency(result))
+    console.print(", ".join(f"{name} {value}" for name, value in result.machine.items()))
+    console.print(f"harness: {result.cpu_us_per_call:g} µs CPU per call, radios and desk included")
+    for note in result.notes:
+        console.print(f"note: {note}")
+    for verdict in result.expectations:
+        found = "not measured" if verdict.found is None else f"{verdict.found:g}"
+        console.print(f"{'met' if verdict.met else 'MISSED'}: {verdict.expected} (found {found})")
+
+
+def _counts(result: Result) -> Table:
+    table = Table(title="calls")
+    names = ("sent", "answered", "abandoned", "decided", "lost", "duplicated", "failed", "retransmissions")
+    for name in (*names, "orders", "signed"):
+        table.add_column(name, justify="right")
+    table.add_row(*(str(getattr(result, name)) for name in (*names, "orders", "signed")))
+    if result.failed_by_reason:
+        table.caption = "failed: " + ", ".join(
+            f"{reason} {n}" for reason, n in result.failed_by_reason.items()
+        )
+    return table
+
+
+def _latency(result: Result) -> Table:
+    table = Table(title="latency, ms, corrected for coordinated omission")
+    table.add_column("")
+    for name in ("n", "p50", "p90", "p99", "p99.9", "p99.99", "max"):
+        table.add_column(name, justify="right")
+    for name, spread in result.latency_ms.items():
+        figures = (spread.p50, spread.p90, spread.p99, spread.p999, spread.p9999, spread.max)
+        cells = ["–" if figure is None else f"{figure:.2f}" for figure in figures]
+        table.add_row(name, str(spread.n), *cells)
+    return table

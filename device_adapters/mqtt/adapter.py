@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Radios and vehicles over MQTT, as the gateway sees them.
+
+Two connections, so that a flood of positions never delays a panic button. A message becomes a fact inside the
+socket's own callback: no queue and no task lies between the broker and the door.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import structlog
+
+from core.effects import Effect, OrderUnit
+from core.events import NeighbourBack, NeighbourGone
+from core.ids import CountyCode
+from device_adapters.adapter import Clock, Door
+from device_adapters.mqtt import topics
+from device_adapters.mqtt.backoff import Backoff
+from device_adapters.mqtt.intake import Intake, Roster
+from device_adapters.mqtt.orders import Orders, as_message
+from device_adapters.mqtt.receipts import Receipt
+from device_adapters.mqtt.session import Ears, Line, LineSpec
+from device_adapters.mqtt.settings import MqttSettings
+
+REASON_CHARS_MAX = 200  # of an error's text in a fact; a guess
+
+log = structlog.get_logger(__name__)
+
+
+class MqttAdapter:
+    """The broker's side of the house (device_adapters.adapter.Adapter)."""
+
+    name = "mqtt"
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        clock: Clock,
+        county: CountyCode,
+        node: str,
+        roster: Roster,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._intake = Intake(settings, roster)
+        self._orders = Orders(settings.orders_pending_max)
+        self._door: Door | None = None
+        self._stopped: asyncio.Future[None] | None = None
+        self._stopping = False
+        self._gone = False
+        self._losses = 0
+        self._positions = self._line(
+            LineSpec(
+                client_id=f"{settings.client_id}-{node}-positions",
+                filters=topics.position_filters(settings.counties),
+                qos=0,
+                mqtt5=False,
+                lasting=False,
+            ),
+            self._position_heard,
+            lambda: False,
+            chance,
+        )
+        self._events = self._line(
+            LineSpec(
+                client_id=f"{settings.client_id}-{node}-events",
+                filters=topics.event_filters(settings.counties),
+                qos=1,
+                mqtt5=settings.protocol == "5",
+                lasting=True,
+                presence=topics.presence(county, node),
+            ),
+            self._event_heard,
+            lambda: len(self._orders) > 0,
+            chance,
+        )
+
+    async def run(self, door: Door) -> None:
+        """Serve until `stop()`; a broker that is away is waited for, never an exception."""
+        self._door = door
+        self._stopped = asyncio.get_running_loop().create_future()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._positions.run(), name="mqtt-positions")
+            tasks.create_task(self._events.run(), name="mqtt-events")
+            tasks.create_task(self._tick(), name="mqtt-tick")
+            if self._stopping:
+                self.stop()
+        self.flush()
+
+    def send(self, effect: Effect) -> None:
+        """Put an order on its way, now or when the broker is back; other effects are not ours."""
+        if not isinstance(effect, OrderUnit):
+            return
+        if self._orders.put(effect, self._now_s()) == "full":
+            log.error("mqtt_order_refused", order_id=effect.order_id, unit_id=effect.unit_id, reason="full")
+        self._pump()
+
+    def stop(self) -> None:
+        """Let `run` return within 2 s."""
+        self._stopping = True
+        if self._stopped is not None and not self._stopped.done():
+            self._stopped.set_result(None)
+        self._positions.stop()
+        self._events.stop()
+
+    def flush(self) -> None:
+        """Feed what moved since the last tick as one fact."""
+        moved = self._intake.tick(self._clock.wall_ns())
+        if moved is not None:
+            assert self._door is not None, "positions before run"
+            self._door.feed(moved)
+
+    def statistics(self) -> dict[str, int]:
+        """Return counters, by name."""
+        return {
+            **self._intake.statistics(),
+            "orders_sent": self._orders.sent,
+            "orders_confirmed": self._orders.confirmed,
+            "orders_pending": len(self._orders),
+            "orders_expired": self._orders.expired,
+            "orders_refused": self._orders.refused,
+            "reconnects": max(0, self._positions.connections - 1) + max(0, self._events.connections - 1),
+            "losses": self._losses,
+            "connected": int(self._both_up()),
+        }
+
+    def _line(
+        self,
+        spec: LineSpec,
+        heard: Callable[[str, bytes, Receipt], None],
+        busy: Callable[[], bool],
+        chance: Callable[[], float],
+    ) -> Line:
+        settings = self._settings
+        ears = Ears(heard=heard, up=self._up, down=self._down, answered=self._answered, busy=busy)
+        backoff = Backoff(settings.reconnect_s_min, settings.reconnect_s_max, chance)
+        return Line(spec, settings, ears, backoff)
+
+    def _position_heard(self, topic: str, payload: bytes, _: Receipt) -> None:
+        self._intake.read(topic, payload, self._clock.wall_ns())
+
+    def _event_heard(self, topic: str, payload: bytes, receipt: Receipt) -> None:
+        fact = self._intake.read(topic, payload, self._clock.wall_ns())
+        if fact is None:
+            receipt()
+            return
+        assert self._door is not None, "a message before run"
+        self._door.when_durable(self._door.feed(fact), receipt)
+
+    def _up(self) -> None:
+        self._pump()
+        if not (self._gone and self._both_up()):
+            return
+        self._gone = False
+        log.info("neighbour_back", name=self.name)
+        assert self._door is not None, "connected before run"
+        self._door.feed(NeighbourBack(at_ns=self._clock.wall_ns(), name=self.name))
+
+    def _down(self, reason: str) -> None:
+        if not self._events.connected:
+            self._orders.lost()
+        if self._gone:
+            return
+        self._gone = True
+        self._losses += 1
+        reason = reason[:REASON_CHARS_MAX]
+        log.warning("neighbour_gone", name=self.name, reason=reason)
+        assert self._door is not None, "disconnected before run"
+        self._door.feed(NeighbourGone(at_ns=self._clock.wall_ns(), name=self.name, reason=reason))
+
+    def _answered(self, mid: int, refused: bool) -> None:
+        order = self._orders.settle(mid, refused=refused)
+        if order is None:
+            return
+        if refused:
+            log.error("mqtt_order_refused", order_id=order.order_id, unit_id=order.unit_id, reason="broker")
+        self._pump()
+
+    def _pump(self) -> None:
+        """Publish the next order, if the line is up and none is on its way."""
+        order = self._orders.due(self._now_s()) if self._events.connected else None
+        if order is None:
+            return
+        mid = self._events.publish(as_message(order, self._now_s()))
+        if mid is not None:
+            self._orders.on_its_way(mid, self._clock.mono_s())
+
+    async def _tick(self) -> None:
+        assert self._stopped is not None, "ticking before run"
+        while not self._stopping:
+            await asyncio.wait((self._stopped,), timeout=self._settings.tick_ms / 1000.0)
+            self.flush()
+            if self._orders.overdue(self._clock.mono_s(), self._settings.puback_s_max):
+                self._events.cut("the broker does not confirm an order")
+
+    def _both_up(self) -> bool:
+        return self._positions.connected and self._events.connected
+
+    def _now_s(self) -> int:
+        return self._clock.wall_ns() // 1_000_000_000

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The city: callers, radios and a desk against one running gateway. Wires, waits, reads the clock."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from core.events import RosterUnit
+from device_adapters.simulated.alarm import Alarm
+from device_adapters.simulated.callers import Callers, is_loopback, mono_s
+from device_adapters.simulated.counties import COUNTIES, County
+from device_adapters.simulated.demand import Demand, Manner, PlannedCall, even
+from device_adapters.simulated.desk import Desk
+from device_adapters.simulated.fleet import CountyFleet
+from device_adapters.simulated.ledger import Ledger
+from device_adapters.simulated.radios import Radio
+from device_adapters.simulated.record import CallRecord
+from device_adapters.simulated.report import (
+    CityReport,
+    Latencies,
+    Progress,
+    is_lost,
+    latency,
+    tally,
+    to_18x,
+    to_recommendation,
+    to_signed,
+)
+from device_adapters.simulated.roster import roster, units_csv
+from device_adapters.simulated.wire import Address
+
+DAY_S = 600.0
+"A day of an endless demo; a run with an end is one day long."
+READY_S = 10.0
+FINISH_S = 8.0
+"Conversations under way may end by themselves for so long, then are hung up, and have as long again."
+DECIDE_S = 8.0
+"After the last call: for its decisions, and for signatures (nine of ten in 6 s)."
+PROGRESS_S = 0.5
+
+OnProgress = Callable[[Progress], None]
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be set besides size, rate and length."""
+
+    manner: Manner = Manner()
+    arrivals: str = "day"
+    "`day` (Poisson, swelling and ebbing), `poisson` or `even`."
+    fix_every_s: tuple[float, float] = (1.0, 2.0)
+    classify_share: float = 0.4
+    "Answered calls that the desk classifies, one to three seconds after the answer."
+    trunk_per_county: bool = True
+    "Each county calls from an address of its own; on loopback only."
+    run_id: str = ""
+    "Begins every Call-ID; made from the clock when empty, so that two runs never share one."
+    mqtt5: bool = False
+
+
+class City:
+    """A seeded city. `mqtt_url` or `redis_url` empty: no radios, no desk."""
+
+    def __init__(
+        self,
+        seed: int = 110,
+        counties: tuple[County, ...] = COUNTIES,
+        units: int = 300,
+        calls_per_s: float = 2.0,
+        seconds: float = math.inf,
+        sip_addresses: tuple[Address, ...] = (),
+        mqtt_url: str = "",
+        redis_url: str = "",
+        *,
+        scenario: Scenario | None = None,
+        units_listed: tuple[RosterUnit, ...] | None = None,
+    ) -> None:
+        self.seed, self.counties, self.calls_per_s, self.seconds = seed, counties, calls_per_s, seconds
+        self.scenario = scenario or Scenario()
+        self.roster = units_listed if units_listed is not None else roster(counties, units, seed)
+        self.run_id = self.scenario.run_id or f"{time.time_ns() // 1_000_000:x}"
+        self.sources = self._trunks(sip_addresses)
+        "Source address of each county's calls; empty when all come from one."
+        self.callers = Callers(sip_addresses, self.sources)
+        self.radios: list[Radio] = []
+        self.desk: Desk | None = None
+        self._sip_addresses, self._mqtt_url, self._redis_url = sip_addresses, mqtt_url, redis_url
+        self._plans: dict[str, PlannedCall] = {}
+        self._epoch = 0.0
+        self._alarm, self._bell = Alarm(), Alarm()
+        self._done = False
+        self.placing_s = self.lived_s = 0.0
+        "How long calls were placed, and how long radios reported; known at the end."
+
+    @property
+    def units_csv(self) -> str:
+        """Return the roster as the gateway loads it."""
+        return units_csv(self.roster)
+
+    def stop(self) -> None:
+        """Place no more calls; `run` then ends as it would by itself."""
+        self.callers.stop()
+
+    async def run(self, on_progress: OnProgress | None = None) -> CityReport:
+        """Live until the time is over or `stop()`; return what came of it."""
+        self._build()
+        await self.callers.open()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for radio in self.radios:
+                    tasks.create_task(radio.run(), name=f"radio-{radio.fleet.county.code}")
+                if self.desk is not None:
+                    tasks.create_task(self.desk.run(), name="desk")
+                tasks.create_task(self._tell(on_progress), name="city-progress")
+                try:
+                    await self._day()
+                finally:
+                    self._end()
+        finally:
+            self.callers.close()
+        return self._report()
+
+    def progress(self) -> Progress:
+        """Return how the run stands."""
+        ledger = self.desk.ledger if self.desk is not None else None
+        return Progress(
+            elapsed_s=self._now(),
+            placed=self.callers.placed,
+            answered=self.callers.answered,
+            abandoned=self.callers.abandoned,
+            failed=self.callers.failed,
+            decided=len(ledger.recommended) if ledger is not None else 0,
+            fixes=sum(radio.fixes for radio in self.radios),
+            events=sum(radio.events for radio in self.radios),
+            orders=sum(radio.orders for radio in self.radios),
+            signed=sum(radio.fleet.signed for radio in self.radios),
+        )
+
+    def _build(self) -> None:
+        self._epoch = mono_s()
+        epoch_s = time.time_ns() / 1e9
+        scenario = self.scenario
+        if self._mqtt_url:
+            self.radios = [
+                Radio(
+                    CountyFleet(
+                        county,
+                        tuple(unit for unit in self.roster if unit.county == county.code),
+                        seed=self.seed,
+                        compress=scenario.manner.compress,
+                        epoch_s=epoch_s,
+                        fix_every_s=scenario.fix_every_s,
+                    ),
+                    self._mqtt_url,
+                    self._now,
+                    name=f"city-{self.run_id}-{county.code}",
+                    mqtt5=scenario.mqtt5,
+                )
+                for county in self.counties
+            ]
+        if self._redis_url:
+            codes = tuple(county.code for county in self.counties)
+            classify = self._classify if scenario.classify_share else None
+            self.desk = Desk(self._redis_url, codes, mono_s, classify=classify)
+
+    async def _day(self) -> None:
+        await self._ready()
+        calls = self._remembered(self._calls())
+        start = mono_s()
+        await self.callers.place(calls, start=start, seconds=self.seconds)
+        self.placing_s = mono_s() - start
+        await self.callers.finish(FINISH_S)
+        if self.desk is not None:
+            await self._until(lambda: not self._undecided(), DECIDE_S)
+
+    async def _ready(self) -> None:
+        """Call only when the desk reads and the radios have spoken: what they missed would look lost."""
+        waited = [radio.ready for radio in self.radios]
+        if self.desk is not None:
+            waited.append(self.desk.ready)
+        await self._until(lambda: all(event.is_set() for event in waited), READY_S)
+
+    async def _until(self, holds: Callable[[], bool], within_s: float) -> None:
+        until = mono_s() + within_s
+        while not holds() and mono_s() < until:
+            await self._alarm.sleep(0.05)
+
+    async def _tell(self, on_progress: OnProgress | None) -> None:
+        while on_progress is not None and not self._done:
+            on_progress(self.progress())
+            await self._bell.sleep(PROGRESS_S)
+
+    def _end(self) -> None:
+        self._done = True
+        self.lived_s = self._now()
+        self._bell.ring()
+        for radio in self.radios:
+            radio.stop()
+        if self.desk is not None:
+            self.desk.stop()
+
+    def _undecided(self) -> bool:
+        assert self.desk is not None, "decisions are read by the desk"
+        ledger = self.desk.ledger
+        return ledger.orders_open > 0 or any(is_lost(record, ledger) for record in self._ended())
+
+    def _ended(self) -> Iterator[CallRecord]:
+        return (record for record in self.callers.records if record.outcome != "failed")
+
+    def _now(self) -> float:
+        return mono_s() - self._epoch
+
+    def _trunks(self, addresses: tuple[Address, ...]) -> dict[str, str]:
+        if not (self.scenario.trunk_per_county and addresses and is_loopback(addresses[0][0])):
+            return {}
+        rows = {county.code: row for row, county in enumerate(COUNTIES, start=1)}
+        return {county.code: f"127.0.1.{rows[county.code]}" for county in self.counties}
+
+    def _calls(self) -> Iterator[PlannedCall]:
+        scenario = self.scenario
+        demand = Demand(self.seed, self.counties, scenario.manner, self.run_id)
+        if scenario.arrivals == "even":
+            return demand.calls(even(self.calls_per_s))
+        day_s = 0.0 if scenario.arrivals == "poisson" else min(self.seconds, DAY_S)
+        return demand.poisson(self.calls_per_s, day_s)
+
+    def _remembered(self, calls: Iterator[PlannedCall]) -> Iterator[PlannedCall]:
+        for call in calls:
+            self._plans[call.sip_call_id] = call
+            yield call
+
+    def _classify(self, sip_call_id: str) -> tuple[float, int, str] | None:
+        """Classify a share of the calls; which ones hangs on the call alone."""
+        call = self._plans.get(sip_call_id)
+        if call is None:
+            return None
+        draw = int(sip_call_id.partition("@")[0][-8:], 16) / 2**32
+        if draw >= self.scenario.classify_share:
+            return None
+        return 1.0 + 2.0 * draw / self.scenario.classify_share, call.level, call.kind
+
+    def _report(self) -> CityReport:
+        records, ledger = self.callers.records, self.desk.ledger if self.desk is not None else Ledger()
+        lost = tuple(record.sip_call_id for record in records if is_lost(record, ledger)) if self.desk else ()
+        answered = tuple(record.sip_call_id for record in records if record.outcome == "answered")
+        so_far = self.progress()
+        return CityReport(
+            seconds=round(self.placing_s),
+            placed=len(records),
+            answered=len(answered),
+            abandoned=so_far.abandoned,
+            decided=sum(1 for call in answered if ledger.told(call) == "decided"),
+            lost=len(lost) if self.desk else sum(1 for record in records if record.outcome in ("", "failed")),
+            duplicated=len(ledger.duplicates),
+            fixes=so_far.fixes,
+            events=so_far.events,
+            orders=len(ledger.orders),
+            signed=sum(1 for order in ledger.orders.values() if order.signed),
+            latency_ms=Latencies(
+                invite_to_18x=latency(to_18x(records)),
+                invite_to_recommendation=latency(to_recommendation(records, ledger)),
+                order_to_signed=latency(to_signed(ledger)),
+            ),
+            run_id=self.run_id,
+            retransmissions=sum(record.retransmissions for record in records),
+            failed=tally(
+                record.reason or "unfinished" for record in records if record.outcome in ("", "failed")
+            ),
+            declined=sum(radio.fleet.declined for radio in self.radios),
+            reconnects=sum(radio.reconnects for radio in self.radios),
+            duplicates=tuple(ledger.duplicates),
+            lost_calls=lost,
+            placed_calls=tuple(record.sip_call_id for record in records),
+            answered_calls=answered,
+            abandoned_calls=tuple(record.sip_call_id for record in records if record.outcome == "abandoned"),
+            decisions=ledger.by_type,
+        )

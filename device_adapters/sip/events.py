@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the endpoint tells its owner. Each is told once per leg, however often the peer repeats itself."""
+
+import msgspec
+
+from core.events import Location
+from core.ids import Leg
+
+Address = tuple[str, int]
+"IP address and port."
+
+
+class SipEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a peer did, or we did to it, that the gateway should know."""
+
+    leg: Leg
+    "Our To tag."
+    sip_call_id: str
+    at: float
+    "The `now` of the input that caused it."
+
+
+class Invited(SipEvent, frozen=True, kw_only=True):
+    """A trunk offers us a caller. 100 Trying is on its way; nothing else has been promised."""
+
+    caller: str = ""
+    "Number or user part from P-Asserted-Identity, else From; empty when withheld."
+    called: str = ""
+    display_name: str = ""
+    peer: Address
+    "Where the INVITE came from."
+    location: Location | None = None
+    address: str = ""
+    "Civic address without coordinates."
+    raw: bytes
+    "The INVITE as it came."
+
+
+class Answered(SipEvent, frozen=True, kw_only=True):
+    """Our 200 left for the first time."""
+
+
+class Abandoned(SipEvent, frozen=True, kw_only=True):
+    """The caller left before we answered."""
+
+    reason: str
+    "`cancel`, `bye` (early) or `expired` (the INVITE's own Expires)."
+
+
+class Ended(SipEvent, frozen=True, kw_only=True):
+    """The leg is over."""
+
+    reason: str
+    "`bye`, `no_ack`, `hung_up` (by us), or `refused` (by us, before an answer)."

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a ringing trunk to a signed order, as it is told."""
+
+from core.effects import AnswerCaller, RingCaller
+from core.events import CommandGiven, TimerFired, UnitCalled
+from core.ids import IncidentId, Leg, UnitId
+from tests.play import (
+    LUCHENG,
+    OUHAI,
+    Play,
+    Shows,
+    abandoned,
+    ack,
+    answered,
+    at,
+    call,
+    ended,
+    moved,
+    place,
+    reports,
+    roster,
+)
+
+
+def town() -> Play:
+    """Two cars: u1 at 100 m, u2 at 900 m from the square."""
+    return Play() >> roster("u1", "u2") >> moved(1, (0, 100, 0), (1, 900, 0))
+
+
+def test_the_nearest_unit_is_ordered_when_the_call_is_answered() -> None:
+    lat, lon = place(0, 0)
+
+    play = town() >> call("a", 2, caller="13800138000")
+    _ = (
+        play
+        << RingCaller(leg=Leg("leg-a"))
+        << Shows(
+            "call.waiting", state="ringing", sip_call_id="a@trunk", caller="13800138000", incident_id="i4"
+        )
+        << Shows("recommendation.made", incident_id="i4", call_id="c4", sip_call_id="a@trunk", considered=2)
+        << AnswerCaller(leg=Leg("leg-a"))
+        << Shows("incident.updated", state="ranked", lat=lat, lon=lon, call_ids=("c4",))
+    )
+    play.nothing("order.issued")
+    _ = (
+        play
+        >> answered("a", 3)
+        << Shows("call.answered", state="answered", answered_at_us=at(3) // 1000)
+        << Shows("order.issued", order_id="o5", unit_id="u1", state="issued", deadline=1_760_000_183)
+        << Shows("order", unit_id="u1", order_id="o5", county=LUCHENG, cancelled=False)
+        << Shows("set_timer", key="sign:o5")
+        << Shows("incident.updated", state="ordered", order_ids=("o5",))
+        << Shows("unit.updated", unit_id="u1", status="dispatched", order_ids=("o5",))
+        >> ack("u1", "o5", 4, "delivered")
+        << Shows("order.updated", state="delivered")
+        >> ack("u1", "o5", 7, "signed")
+        << Shows("drop_timer", key="sign:o5")
+        << Shows("order.updated", state="signed", signed_at_us=at(7) // 1000)
+        << Shows("unit.updated", status="acknowledged")
+        >> ack("u1", "o5", 60, "on_scene")
+        << Shows("order.updated", state="on_scene")
+        << Shows("unit.updated", status="on_scene")
+        >> ended("a", 90)
+        << Shows("call.ended", state="ended", reason="bye")
+        >> ack("u1", "o5", 900, "clear")
+        << Shows("order.updated", state="clear")
+        << Shows("incident.updated", state="closed", outcome="handled")
+        << Shows("unit.updated", status="available", order_ids=())
+    )
+    assert not play.engine.state.calls
+    assert not play.engine.state.incidents
+    assert not play.engine.state.orders
+    assert not play.engine.state.timers
+
+
+def test_a_caller_who_hangs_up_before_the_answer_is_told_once_and_nobody_is_sent() -> None:
+    play = town() >> call("a", 2) >> abandoned("a", 5)
+    _ = play << Shows("call.abandoned", state="abandoned", reason="cancel", ended_at_us=at(5) // 1000)
+
+    play >> abandoned("a", 6)
+
+    assert play.effects == []
+    assert play.engine.state.counts["UnknownError: call.abandoned"] == 1
+    play.nothing("order.issued")
+
+
+def test_a_second_caller_about_the_same_thing_sends_no_second_car() -> None:
+    play = town() >> call("a", 2) >> answered("a", 3)
+    play >> call("b", 60, spot=(150, 0))
+    _ = play << Shows("call.waiting", sip_call_id="b@trunk", incident_id="i4")
+    _ = play << Shows("recommendation.made", incident_id="i4", revision=2, sip_call_id="b@trunk")
+
+    play >> answered("b", 61)
+
+    play.nothing("order.issued")
+    assert play.engine.state.incidents[IncidentId("i4")].call_ids == ["c4", "c6"]
+
+
+def test_a_call_ten_minutes_later_or_a_kilometre_away_is_another_incident() -> None:
+    play = town() >> call("a", 2)
+
+    _ = play >> call("later", 603) << Shows("call.waiting", incident_id="i5")
+    _ = play >> call("away", 604, spot=(1000, 0)) << Shows("call.waiting", incident_id="i6")
+
+
+def test_a_call_waits_until_someone_is_free_and_the_graver_one_goes_first() -> None:
+    play = Play(level_default=3) >> roster("u1") >> moved(1, (0, 0, 0)) >> reports("u1", 1, "out_of_service")
+    play >> call("first", 2) >> answered("first", 3)
+    play.nothing("order.issued")
+    play >> call("grave", 4, spot=(2000, 0)) >> answered("grave", 5)
+    grave = play.engine.state.incidents[IncidentId("i7")]
+    play >> CommandGiven(
+        at_ns=at(6), command="incident.level", county=LUCHENG, incident_id=grave.incident_id, level=1
+    )
+
+    _ = (
+        play
+        >> reports("u1", 10, "available")
+        << Shows("order.issued", incident_id="i7", unit_id="u1", level=1)
+    )
+
+
+def test_without_a_place_units_are_ranked_all_the_same_and_the_reason_says_so() -> None:
+    play = town() >> call("a", 2, spot=None)
+
+    made = play.last("recommendation.made")
+
+    assert not made.located
+    assert [candidate.unit_id for candidate in made.candidates] == ["u1", "u2"]
+    assert all(candidate.eta_s is None for candidate in made.candidates)
+    assert all(candidate.reasons[0].kind == "no_location" for candidate in made.candidates)
+    play >> answered("a", 3)
+    play.nothing("order.issued")
+
+
+def test_the_reasons_add_up_and_everyone_is_counted() -> None:
+    play = Play() >> roster("u1", "u2", "u3", "u4") >> moved(1, (0, 100, 0), (1, 900, 0), (2, 50, 50))
+    play >> reports("u3", 1, "off_duty") >> call("a", 50)
+
+    made = play.last("recommendation.made")
+
+    for candidate in made.candidates:
+        assert round(sum(reason.seconds for reason in candidate.reasons), 3) == candidate.cost_s
+    assert made.excluded == {"off_duty": 2}, "u3 said so, u4 was never heard"
+    assert made.considered + sum(made.excluded.values()) == 4
+
+
+def test_a_unit_of_another_county_costs_more_and_says_so() -> None:
+    play = Play() >> roster("u1", county=OUHAI) >> moved(1, (0, 100, 0)) >> call("a", 2)
+
+    candidate = play.last("recommendation.made").candidates[0]
+
+    assert [reason.kind for reason in candidate.reasons] == ["travel", "other_county"]
+    assert candidate.reasons[1].county == OUHAI
+
+
+def test_an_order_nobody_signs_is_withdrawn_and_the_next_unit_goes() -> None:
+    play = town() >> call("a", 2) >> answered("a", 3) >> TimerFired(at_ns=at(184), key="sign:o5")
+
+    _ = (
+        play
+        << Shows("warning.raised", kind="order_unsigned", subject="o5")
+        << Shows("order.updated", order_id="o5", state="expired", version=2)
+        << Shows("order", order_id="o5", unit_id="u1", cancelled=True, version=2)
+    )
+
+
+def test_a_declined_order_goes_to_the_next_unit_and_not_back() -> None:
+    play = town() >> call("a", 2) >> answered("a", 3) >> ack("u1", "o5", 4, "declined", reason="puncture")
+
+    _ = (
+        play
+        << Shows("order.updated", order_id="o5", state="declined", reason="puncture")
+        << Shows("recommendation.made", excluded={"named": 1})
+        << Shows("order.issued", unit_id="u2")
+    )
+
+
+def test_a_strangers_ack_or_one_for_another_version_is_no_answer() -> None:
+    play = town() >> call("a", 2) >> answered("a", 3)
+
+    play >> ack("u2", "o5", 4, "signed")
+    assert play.effects == []
+    play >> ack("u1", "o5", 4, "signed", version=7)
+    assert play.effects == []
+    assert play.engine.state.counts["OutOfTurnError: order.acked"] == 2
+
+
+def test_the_emergency_button_opens_an_incident_of_level_1_and_sends_the_nearest_colleague() -> None:
+    play = town() >> UnitCalled(at_ns=at(5), unit_id=UnitId("u1"), event="emergency", tst=1)
+
+    _ = (
+        play
+        << Shows("warning.raised", kind="officer_emergency", subject="u1")
+        << Shows("recommendation.made", level=1)
+        << Shows("order.issued", unit_id="u2", level=1)
+        << Shows("unit.updated", unit_id="u1", status="emergency")
+    )
+    play >> UnitCalled(at_ns=at(5), unit_id=UnitId("u1"), event="emergency", tst=1)
+    assert play.effects == [], "the same press, delivered twice"

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages sorted: facts, fixes, refusals; what the operator may write in [mqtt]."""
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from core.events import UnitCalled, UnitReported
+from core.ids import CountyCode, UnitId
+from device_adapters.mqtt.intake import Intake
+from device_adapters.mqtt.settings import MqttSettings
+
+AT_NS = 1_700_000_000_000_000_000
+FIX = b'{"lat":28.0,"lon":120.7,"tst":1700000000}'
+ROSTER = {UnitId("u1"): (0, CountyCode("330302")), UnitId("u2"): (1, CountyCode("330303"))}
+POSITION = "g110/v1/330302/units/u1/position"
+
+
+def intake() -> Intake:
+    return Intake(MqttSettings(), lambda: ROSTER)
+
+
+def test_a_position_waits_for_the_tick() -> None:
+    desk = intake()
+
+    assert desk.read(POSITION, FIX, AT_NS) is None
+    moved = desk.tick(AT_NS + 1)
+
+    assert moved is not None
+    assert (moved.n, len(moved.data), moved.at_ns) == (1, 20, AT_NS + 1)
+    assert desk.tick(AT_NS + 2) is None
+
+
+def test_an_event_is_a_fact_at_once() -> None:
+    fact = intake().read("g110/v1/330302/units/u1/status", b'{"status":"available"}', AT_NS)
+
+    assert isinstance(fact, UnitReported)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "reason"),
+    [
+        ("g110/v1/330302/units/u1/orders", FIX, "bad_topic"),
+        (POSITION, b" " * 8_193, "too_large"),
+        ("g110/v1/330302/units/u9/position", FIX, "unknown_unit"),
+        ("g110/v1/330302/units/u2/position", FIX, "wrong_county"),
+        (POSITION, b"{", "unreadable"),
+    ],
+)
+def test_a_refusal_is_counted_by_reason(topic: str, payload: bytes, reason: str) -> None:
+    desk = intake()
+
+    assert desk.read(topic, payload, AT_NS) is None
+    assert desk.statistics()[f"rejected_{reason}"] == 1
+    assert desk.tick(AT_NS) is None
+
+
+def test_late_and_duplicate_fixes_are_counted_and_not_shown() -> None:
+    desk = intake()
+    desk.read(POSITION, FIX, AT_NS)
+    desk.tick(AT_NS)
+
+    desk.read(POSITION, FIX, AT_NS)
+    desk.read(POSITION, b'{"lat":28.0,"lon":120.7,"tst":1699999999}', AT_NS)
+
+    assert desk.tick(AT_NS) is None
+    figures = desk.statistics()
+    assert (figures["received_position"], figures["duplicate"], figures["late"]) == (3, 1, 1)
+
+
+def test_an_emergency_with_a_broken_field_is_mended_and_counted() -> None:
+    desk = intake()
+
+    fact = desk.read("g110/v1/330302/units/u1/event", b'{"event":"emergency","lat":"?"}', AT_NS)
+
+    assert isinstance(fact, UnitCalled)
+    assert desk.statistics()["mended"] == 1
+
+
+def test_a_refusal_is_logged_once_for_each_unit_and_change_and_without_the_payload() -> None:
+    desk = intake()
+    with capture_logs() as logs:
+        for payload in (b"{", b"{", b'{"lat":0,"lon":0,"tst":1}', b"{"):
+            desk.read(POSITION, payload, AT_NS)
+
+    assert [(entry["unit_id"], entry["reason"]) for entry in logs] == [
+        ("u1", "unreadable"),
+        ("u1", "null_island"),
+        ("u1", "unreadable"),
+    ]
+    assert {key for entry in logs for key in entry} == {"unit_id", "reason", "event", "log_level"}
+
+
+def test_a_unit_enrolled_later_is_heard_from_then_on() -> None:
+    roster: dict[UnitId, tuple[int, CountyCode]] = {}
+    desk = Intake(MqttSettings(), lambda: roster)
+    desk.read(POSITION, FIX, AT_NS)
+
+    roster[UnitId("u1")] = (0, CountyCode("330302"))
+    desk.read(POSITION, FIX, AT_NS)
+
+    moved = desk.tick(AT_NS)
+    assert moved is not None
+    assert desk.statistics()["rejected_unknown_unit"] == 1
+
+
+def test_settings_name_host_and_port() -> None:
+    plain, secret = MqttSettings(url="mqtt://broker"), MqttSettings(url="mqtts://10.0.0.1:9999")
+
+    assert (plain.host, plain.port, plain.tls) == ("broker", 1883, False)
+    assert (secret.host, secret.port, secret.tls) == ("10.0.0.1", 9999, True)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"url": "http://broker"},
+        {"url": "mqtt://"},
+        {"url": "mqtt://me:secret@broker"},
+        {"tick_ms": 0},
+        {"receive_max": 70_000},
+        {"reconnect_s_min": 3.0, "reconnect_s_max": 1.0},
+        {"protocol": "3.1"},
+        {"keepalive": 3},
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_start(table: dict[str, object]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(table, MqttSettings)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the radios of a county say."""
+
+from typing import Any
+
+import msgspec
+
+from device_adapters.simulated.counties import BY_CODE
+from device_adapters.simulated.fleet import CountyFleet, Report
+from device_adapters.simulated.roster import roster
+from device_adapters.simulated.streets import distance_m
+
+LUCHENG = BY_CODE["330302"]
+PLACE = (28.012, 120.664)
+
+
+def fleet(units: int = 12, seed: int = 5, compress: float = 20.0) -> CountyFleet:
+    return CountyFleet(
+        LUCHENG, roster((LUCHENG,), units, seed), seed=seed, compress=compress, epoch_s=1_700_000_000
+    )
+
+
+def order(order_id: str = "o1", version: int = 1, cancelled: bool = False) -> bytes:
+    body = {
+        "order_id": order_id,
+        "incident_id": "i1",
+        "version": version,
+        "level": 2,
+        "lat": PLACE[0],
+        "lon": PLACE[1],
+    }
+    return msgspec.json.encode({**body, "cancelled": cancelled, "deadline": 1_700_000_180})
+
+
+def said(reports: list[Report], kind: str, field: str) -> list[Any]:
+    return [msgspec.json.decode(report.payload)[field] for report in reports if report.kind == kind]
+
+
+def play(county: CountyFleet, until: float, start: float = 0.0) -> list[tuple[float, Report]]:
+    heard = []
+    while county.next_due() <= until:
+        now = max(start, county.next_due())
+        heard += [(now, report) for report in county.due(now)]
+    return heard
+
+
+def first_signer(county: CountyFleet) -> str:
+    """A unit that will not decline (3 % do): with this seed the first."""
+    return "LC-P-001"
+
+
+def test_the_same_seed_drives_the_same_way() -> None:
+    assert play(fleet(), 30) == play(fleet(), 30)
+    assert play(fleet(), 30) != play(fleet(seed=6), 30)
+
+
+def test_each_unit_reports_every_one_to_two_seconds() -> None:
+    heard = play(fleet(units=20), 60)
+
+    assert 20 * 30 <= len(heard) <= 20 * 61
+    fix = msgspec.json.decode(heard[0][1].payload)
+    assert {"lat", "lon", "tst", "vel", "cog", "seq"} <= set(fix)
+    assert distance_m(LUCHENG.centre, (fix["lat"], fix["lon"])) < 6_000
+    assert 0 <= fix["vel"] <= 71
+
+
+def test_an_order_is_delivered_at_once_signed_by_a_hand_and_driven_to() -> None:
+    county, unit_id = fleet(), first_signer(fleet())
+
+    at_once = county.order(unit_id, order(), now=10.0)
+    later = play(county, 120, start=10.0)
+
+    mine = [(now, report) for now, report in later if report.unit_id == unit_id]
+    acks = [(now, msgspec.json.decode(r.payload)["ack"]) for now, r in mine if r.kind == "acks"]
+    assert said(at_once, "acks", "ack") == ["delivered"]
+    assert [ack for _, ack in acks] == ["signed", "enroute", "on_scene", "clear"]
+    assert 0.8 <= acks[0][0] - 10.0 <= 20.0
+    assert said([r for _, r in mine], "status", "status") == ["enroute", "on_scene", "available"]
+    arrived = next(now for now, ack in acks if ack == "on_scene")
+    fix = next(msgspec.json.decode(r.payload) for now, r in mine if r.kind == "position" and now > arrived)
+    assert distance_m(PLACE, (fix["lat"], fix["lon"])) < 1
+
+
+def test_most_orders_are_signed_in_two_to_six_seconds_and_few_declined() -> None:
+    county = fleet(units=600)
+    for n, unit_id in enumerate(f"LC-P-{k:03d}" for k in range(1, 251)):
+        assert said(county.order(unit_id, order(f"o{n}"), 0.0), "acks", "ack") == ["delivered"]
+
+    acks = [
+        (now, msgspec.json.decode(report.payload)["ack"])
+        for now, report in play(county, 20.5)
+        if report.kind == "acks"
+    ]
+
+    signed = [now for now, ack in acks if ack == "signed"]
+    assert sum(2 <= now <= 6 for now in signed) > 0.8 * len(signed)
+    assert 1 <= county.declined <= 20
+    assert len(signed) + county.declined == 250
+
+
+def test_the_same_order_twice_is_taken_once_but_a_new_version_is_taken() -> None:
+    county, unit_id = fleet(), first_signer(fleet())
+    county.order(unit_id, order(), 1.0)
+
+    assert county.order(unit_id, order(), 1.1) == []
+    assert said(county.order(unit_id, order(version=2), 1.2), "acks", "version") == [2]
+    assert county.repeated == 1
+
+
+def test_who_is_on_a_duty_declines_another_one() -> None:
+    county, unit_id = fleet(), first_signer(fleet())
+    county.order(unit_id, order("o1"), 1.0)
+
+    assert said(county.order(unit_id, order("o2"), 1.1), "acks", "ack") == ["declined"]
+
+
+def test_a_cancelled_order_is_dropped_and_its_steps_with_it() -> None:
+    county, unit_id = fleet(), first_signer(fleet())
+    county.order(unit_id, order(), 1.0)
+
+    freed = county.order(unit_id, order(version=2, cancelled=True), 1.5)
+    later = play(county, 60, start=1.5)
+
+    assert said(freed, "status", "status") == ["available"]
+    assert [report for _, report in later if report.kind == "acks"] == []
+
+
+def test_what_is_unreadable_or_for_a_stranger_is_counted() -> None:
+    county = fleet()
+
+    assert county.order("LC-P-001", b"{", 0.0) == []
+    assert county.order("XX-9", order(), 0.0) == []
+    assert county.unreadable == 2
+
+
+def test_radios_say_when_they_are_switched_on_and_off() -> None:
+    county = fleet(units=4)
+
+    assert [report.kind for report in county.start(0.0)] == ["link", "status"] * 4
+    assert {report.payload for report in county.end()} == {b"offline"}

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The adapter over a real socket on loopback; time is the test's own."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from core.effects import AnswerCaller, DropTimer, HangUpCaller, RingCaller
+from core.events import CallAbandoned, CallAnswered, CallEnded, CallReceived, Fact
+from core.ids import CountyCode, Leg
+from device_adapters.adapter import Adapter
+from device_adapters.sip.adapter import SipAdapter
+from device_adapters.sip.errors import ListenError, PortTakenError
+from device_adapters.sip.settings import SipSettings, Trunk
+from device_adapters.sip.udp import UdpSocket, reachable_host
+from tests.unit.sip.peer import Peer, endpoint
+
+COUNTY = CountyCode("330302")
+
+
+class HandClock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def wall_ns(self) -> int:
+        return 1_700_000_000_000_000_000
+
+    def mono_s(self) -> float:
+        return self.now_s
+
+
+class ListeningDoor:
+    def __init__(self) -> None:
+        self.facts: list[Fact] = []
+        self.when_fed: Callable[[Fact], None] = lambda fact: None
+
+    def feed(self, fact: Fact) -> int:
+        self.facts.append(fact)
+        self.when_fed(fact)
+        return len(self.facts)
+
+    def when_durable(self, seq: int, then: Callable[[], None]) -> None:
+        then()
+
+
+class Phone(asyncio.DatagramProtocol):
+    """A caller's socket."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.heard.put_nowait(data)
+
+    async def status(self) -> bytes:
+        async with asyncio.timeout(5):
+            return (await self.heard.get()).split(b" ")[1]
+
+
+@asynccontextmanager
+async def served(settings: SipSettings) -> AsyncIterator[tuple[SipAdapter, ListeningDoor, HandClock]]:
+    clock, door = HandClock(), ListeningDoor()
+    adapter = SipAdapter(settings, clock, COUNTY)
+    await adapter.open()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(adapter.run(door), name="sip")
+        await asyncio.sleep(0)
+        yield adapter, door, clock
+        adapter.stop()
+
+
+@asynccontextmanager
+async def phone(adapter: SipAdapter) -> AsyncIterator[tuple[Phone, asyncio.DatagramTransport, Peer]]:
+    loop = asyncio.get_running_loop()
+    transport, heard = await loop.create_datagram_endpoint(Phone, remote_addr=adapter.addresses()[0])
+    host, port = transport.get_extra_info("sockname")
+    yield heard, transport, Peer(endpoint(), addr=(host, port))
+    transport.close()
+
+
+ONE = SipSettings(listen=("udp:127.0.0.1:0",))
+
+
+async def test_a_call_becomes_facts_at_the_door() -> None:
+    trunk = Trunk(name="mobile", addresses=("127.0.0.1",), county=CountyCode("330303"))
+    settings = SipSettings(listen=("udp:127.0.0.1:0",), trunks=(trunk,))
+    async with served(settings) as (adapter, door, _), phone(adapter) as (heard, line, peer):
+        invite = peer.text("INVITE").encode()
+        line.sendto(invite)
+        assert await heard.status() == b"100"
+        received = door.facts[0]
+        assert isinstance(received, CallReceived)
+        leg = received.leg
+        adapter.send(RingCaller(leg=leg))
+        adapter.send(AnswerCaller(leg=leg))
+        assert [await heard.status(), await heard.status()] == [b"180", b"200"]
+        peer.to_tag = leg
+        line.sendto(peer.text("ACK", 1, "z9hG4bK-ack").encode())
+        line.sendto(peer.text("BYE", 2, "z9hG4bK-bye").encode())
+        assert await heard.status() == b"200"
+
+    assert (received.trunk, received.county) == ("mobile", "330303")
+    assert received.peer == f"127.0.0.1:{peer.addr[1]}"
+    assert received.raw == invite
+    at_ns = 1_700_000_000_000_000_000
+    assert door.facts[1:] == [
+        CallAnswered(at_ns=at_ns, leg=leg, sip_call_id="call-a"),
+        CallEnded(at_ns=at_ns, leg=leg, sip_call_id="call-a", reason="bye"),
+    ]
+
+
+async def test_trying_leaves_before_the_door_is_asked_and_facts_never_nest() -> None:
+    async with served(ONE) as (adapter, door, _), phone(adapter) as (heard, line, peer):
+        depth, deepest = 0, 0
+
+        def answer_at_once(fact: Fact) -> None:
+            nonlocal depth, deepest
+            depth += 1
+            deepest = max(deepest, depth)
+            if isinstance(fact, CallReceived):
+                assert adapter.statistics()["sent_1xx"] == 1
+                adapter.send(AnswerCaller(leg=fact.leg))
+            depth -= 1
+
+        door.when_fed = answer_at_once
+        line.sendto(peer.text("INVITE").encode())
+
+        assert [await heard.status(), await heard.status()] == [b"100", b"200"]
+    assert deepest == 1
+    assert [type(fact) for fact in door.facts] == [CallReceived, CallAnswered]
+
+
+async def test_an_unlisted_peer_is_named_by_its_address() -> None:
+    async with served(ONE) as (adapter, door, _), phone(adapter) as (heard, line, peer):
+        line.sendto(peer.text("INVITE").encode())
+        await heard.status()
+        line.sendto(peer.text("CANCEL").encode())
+        assert [await heard.status(), await heard.status()] == [b"200", b"487"]
+
+    received, abandoned = door.facts
+    assert isinstance(received, CallReceived)
+    assert (received.trunk, received.county) == ("127.0.0.1", COUNTY)
+    assert isinstance(abandoned, CallAbandoned)
+    assert abandoned.reason == "cancel"
+
+
+async def test_a_call_of_the_process_before_goes_on_at_its_own_door() -> None:
+    two = SipSettings(listen=("udp:127.0.0.1:0", "udp:127.0.0.1:0"))
+    async with served(two) as (adapter, door, _), phone(adapter) as (heard, _, peer):
+        leg = Leg("0123456789abcdef.0")
+        raw = peer.text("INVITE").encode()
+
+        assert adapter.adopt(raw, f"127.0.0.1:{peer.addr[1]}", leg, "ringing")
+        assert await heard.status() == b"180"
+        adapter.send(HangUpCaller(leg=leg))
+        assert await heard.status() == b"480"
+        assert not adapter.adopt(raw, "nowhere", leg, "ringing")
+
+    assert [type(fact) for fact in door.facts] == [CallEnded]
+
+
+async def test_the_timer_wakes_the_endpoint() -> None:
+    async with served(SipSettings(listen=("udp:127.0.0.1:0",), t1_ms=1)) as (adapter, door, clock):
+        async with phone(adapter) as (heard, line, peer):
+            line.sendto(peer.text("INVITE").encode())
+            await heard.status()
+            received = door.facts[0]
+            assert isinstance(received, CallReceived)
+            adapter.send(AnswerCaller(leg=received.leg))
+            assert await heard.status() == b"200"
+            clock.now_s += 0.001
+            assert await heard.status() == b"200"
+
+
+async def test_draining_refuses_new_calls_only() -> None:
+    async with served(ONE) as (adapter, _, _), phone(adapter) as (heard, line, peer):
+        adapter.drain(True)
+        line.sendto(peer.text("INVITE").encode())
+        assert await heard.status() == b"503"
+        adapter.drain(False)
+        line.sendto(peer.text("INVITE").encode())
+        assert await heard.status() == b"100"
+
+
+async def test_what_is_not_for_sip_and_legs_unknown_do_no_harm() -> None:
+    async with served(ONE) as (adapter, _, _):
+        sip: Adapter = adapter
+        sip.send(DropTimer(key="x"))
+        sip.send(AnswerCaller(leg=Leg("unknown")))
+
+        assert sip.statistics()["commands_late"] == 1
+        assert {"kernel_drops", "socket_errors", "receive_buffer_missing_bytes"} <= set(sip.statistics())
+
+
+async def test_a_taken_port_is_told_in_a_sentence() -> None:
+    async with served(ONE) as (adapter, _, _):
+        host, port = adapter.addresses()[0]
+        second = SipAdapter(
+            SipSettings(listen=("udp:127.0.0.1:0", f"udp:{host}:{port}")), HandClock(), COUNTY
+        )
+
+        with pytest.raises(PortTakenError, match=f"udp:{host}:{port}: another program has the port"):
+            await second.open()
+
+
+@pytest.mark.parametrize(
+    "listen", ["127.0.0.1:5060", "tcp:127.0.0.1:5060", "udp:127.0.0.1", "udp:no.such.invalid:0"]
+)
+async def test_an_address_we_cannot_listen_on_is_told_by_name(listen: str) -> None:
+    adapter = SipAdapter(SipSettings(listen=(listen,)), HandClock(), COUNTY)
+
+    with pytest.raises(ListenError, match="SIP cannot listen on"):
+        await adapter.open()
+
+
+async def test_a_send_nobody_can_deliver_is_counted() -> None:
+    udp = UdpSocket(lambda data, addr: None)
+    await udp.open("127.0.0.1", 0, 65_536)
+
+    udp.send(b"x", ("127.0.0.1", 0))
+    udp.close()
+    udp.send(b"x", ("127.0.0.1", 9))
+
+    assert udp.errors >= 1
+    assert udp.drops() == 0
+
+
+def test_a_wildcard_is_shown_to_peers_as_an_address() -> None:
+    assert reachable_host("127.0.0.1") == "127.0.0.1"
+    assert socket.inet_aton(reachable_host("0.0.0.0")) != bytes(4)
