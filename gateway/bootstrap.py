@@ -91,7 +91,7 @@ def pip(*arguments: str | Path) -> None:
         if not may_install():
             sys.exit(fail("python3 has no pip here: ask for apt-get install python3-pip"))
         apt(["python3-pip"])
-    command = [
+    command: list[str | Path] = [
         sys.executable,
         "-m",
         "pip",

@@ -144,7 +144,7 @@ def _fixes_offered(city: City) -> float:
 
 def _notes(city: City, latency: dict[str, Spread], lateness: Spread, before: dict[str, str]) -> Iterable[str]:
     for name, figures in latency.items():
-        missing = [step for step, _, least in STEPS if 0 < figures.n < least]
+        missing = [f"p{100 * share:g}" for _, share, least in STEPS if 0 < figures.n < least]
         if missing:
             yield f"{name}: n = {figures.n} is too small for {', '.join(missing)}"
     if lateness.p99 is not None and lateness.p99 > LATE_MS:
@@ -153,5 +153,5 @@ def _notes(city: City, latency: dict[str, Spread], lateness: Spread, before: dic
         yield f"the machine was busy before we began: load average {before['load_average']}"
     if city.desk is None:
         yield "without --redis, lost means not answered, and duplicates and decisions cannot be seen"
-    if city.callers.socket_errors:
-        yield f"{city.callers.socket_errors} datagrams were refused: is something listening there?"
+    if city.callers.placed and not any(record.trying or record.answered for record in city.callers.records):
+        yield "nobody answered a single call: does the gateway listen there, and does it know this trunk?"

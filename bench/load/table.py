@@ -25,15 +25,13 @@ def show(result: Result, console: Console) -> None:
 
 
 def _counts(result: Result) -> Table:
-    table = Table(title="calls")
+    table = Table("calls", "n", title="calls")
+    table.columns[1].justify = "right"
     names = ("sent", "answered", "abandoned", "decided", "lost", "duplicated", "failed", "retransmissions")
     for name in (*names, "orders", "signed"):
-        table.add_column(name, justify="right")
-    table.add_row(*(str(getattr(result, name)) for name in (*names, "orders", "signed")))
-    if result.failed_by_reason:
-        table.caption = "failed: " + ", ".join(
-            f"{reason} {n}" for reason, n in result.failed_by_reason.items()
-        )
+        table.add_row(name, str(getattr(result, name)))
+    for reason, n in result.failed_by_reason.items():
+        table.add_row(f"failed: {reason}", str(n))
     return table
 
 

@@ -52,7 +52,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     "`day` (Poisson, swelling and ebbing), `poisson` or `even`."
     fix_every_s: tuple[float, float] = (1.0, 2.0)
     classify_share: float = 0.4
-    "Answered calls that the desk classifies, one to three seconds after the answer."
+    "Answered calls that the desk classifies while they talk."
     trunk_per_county: bool = True
     "Each county calls from an address of its own; on loopback only."
     run_id: str = ""
@@ -126,7 +126,7 @@ class City:
         """Return how the run stands."""
         ledger = self.desk.ledger if self.desk is not None else None
         return Progress(
-            elapsed_s=self._now(),
+            elapsed_s=self._now() if self._epoch else 0.0,
             placed=self.callers.placed,
             answered=self.callers.answered,
             abandoned=self.callers.abandoned,
@@ -232,14 +232,8 @@ class City:
             yield call
 
     def _classify(self, sip_call_id: str) -> tuple[float, int, str] | None:
-        """Classify a share of the calls; which ones hangs on the call alone."""
         call = self._plans.get(sip_call_id)
-        if call is None:
-            return None
-        draw = int(sip_call_id.partition("@")[0][-8:], 16) / 2**32
-        if draw >= self.scenario.classify_share:
-            return None
-        return 1.0 + 2.0 * draw / self.scenario.classify_share, call.level, call.kind
+        return None if call is None else classification(call, self.scenario.classify_share)
 
     def _report(self) -> CityReport:
         records, ledger = self.callers.records, self.desk.ledger if self.desk is not None else Ledger()
@@ -277,3 +271,14 @@ class City:
             abandoned_calls=tuple(record.sip_call_id for record in records if record.outcome == "abandoned"),
             decisions=ledger.by_type,
         )
+
+
+def classification(call: PlannedCall, share: float) -> tuple[float, int, str] | None:
+    """Return seconds after the answer, level and category, or None; which calls hangs on the call alone.
+
+    Somebody listens for a third of the talk and has classified before its end; who gave up is not heard.
+    """
+    draw = int(call.sip_call_id.partition("@")[0][-8:], 16) / 2**32
+    if draw >= share or call.abandon_after_s is not None:
+        return None
+    return call.talk_s * (0.3 + 0.4 * draw / share), call.level, call.kind

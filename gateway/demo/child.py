@@ -84,6 +84,8 @@ def gateway(
         yield running
     finally:
         running.stop()
+        if child.stdout is not None:
+            child.stdout.close()
 
 
 def free_udp_port() -> int:

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from device_adapters.simulated.city import classification
 from device_adapters.simulated.counties import BY_CODE, COUNTIES
 from device_adapters.simulated.demand import DAY, Demand, Manner, PlannedCall, even, poisson
 from device_adapters.simulated.streets import distance_m
@@ -107,6 +108,17 @@ def test_places_are_in_the_county_called_from() -> None:
     for call in plan(12, 100):
         towns = BY_CODE[call.county].towns
         assert min(distance_m(town, call.place) for town in towns) < 6_000
+
+
+def test_the_desk_classifies_a_share_of_the_calls_while_they_talk() -> None:
+    calls = plan(13, 400)
+
+    given = [(call, said) for call in calls if (said := classification(call, 0.4)) is not None]
+
+    assert 0.27 <= len(given) / len(calls) <= 0.38
+    assert all(0.3 * call.talk_s <= said[0] <= 0.7 * call.talk_s for call, said in given)
+    assert all(said[1:] == (call.level, call.kind) for call, said in given)
+    assert all(call.abandon_after_s is None for call, _ in given)
 
 
 def test_even_arrivals_are_even() -> None:
