@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from core.calls.handlers import answer_due, limit_due
 from core.calls.handlers import resume as resume_calls
-from core.dispatch.queue import DispatchQueue
 from core.effects import ServiceDegraded, ServiceRestored
 from core.events import LeadTaken, NeighbourBack, NeighbourGone, ServiceStarted, TimerFired
 from core.incidents.handlers import unattended_due
@@ -27,8 +26,7 @@ def started(state: State, fact: ServiceStarted) -> None:
     """Take over the policy of this run, and promise again what the last run may not have kept."""
     state.settings = fact.settings
     state.county = fact.county
-    state.calls_waiting = _resized(state.calls_waiting, fact.settings.calls_waiting_max)
-    state.incidents_waiting = _resized(state.incidents_waiting, fact.settings.incidents_waiting_max)
+    state.resize_queues()
     state.away.clear()
     tell_index(state)
     resume_calls(state)
@@ -61,12 +59,3 @@ def fired(state: State, fact: TimerFired) -> None:
         return
     del state.timers[fact.key]
     TIMERS[fact.key.partition(":")[0]](state, fact)
-
-
-def _resized(queue: DispatchQueue, capacity: int) -> DispatchQueue:
-    if queue.capacity == capacity:
-        return queue
-    other = DispatchQueue(max(capacity, len(queue)))
-    for member, key_ms, protected in queue.items():
-        other.push(member, key_ms, protected)
-    return other

@@ -130,6 +130,11 @@ class State:
         if self.timers.pop(key, None) is not None:
             self.say(DropTimer(key=key))
 
+    def resize_queues(self) -> None:
+        """Give the queues the capacity the settings say; nobody who waits loses their place."""
+        self.calls_waiting = _resized(self.calls_waiting, self.settings.calls_waiting_max)
+        self.incidents_waiting = _resized(self.incidents_waiting, self.settings.incidents_waiting_max)
+
     def county_index(self, county: CountyCode) -> int:
         """Return the county's number in the columns, a new one when it is new."""
         if county not in self.counties:
@@ -146,3 +151,12 @@ class State:
                 self.capabilities.append(name)
             mask |= 2 << self.capabilities.index(name)
         return mask
+
+
+def _resized(queue: DispatchQueue, capacity: int) -> DispatchQueue:
+    if queue.capacity == capacity:
+        return queue
+    other = DispatchQueue(max(capacity, len(queue)))
+    for member, key_ms, protected in queue.items():
+        other.push(member, key_ms, protected)
+    return other

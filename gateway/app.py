@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from core import snapshot
 from core.effects import (
     AnswerCaller,
     Effect,
@@ -37,7 +38,7 @@ from gateway.notify import notify
 from gateway.ops import Ops, listen
 from gateway.pipeline import Pipeline, Route
 from gateway.publish.publisher import RedisPublisher
-from gateway.recovery import Recovered, recover
+from gateway.recovery import Recovered, legs, recover
 from gateway.watch import Watch
 
 PARTS_STOP_S = 5.0  # each part promises to stop within 2 s; after this the process leaves all the same
@@ -169,7 +170,7 @@ class App:
         )
         if roster:
             self._enrol(roster)
-        for lost in rescue.read_back(self._second, recovered.legs):
+        for lost in rescue.read_back(self._second, lambda: legs(self._folder)):
             now_ns = self._clock.wall_ns()
             self.pipeline.feed(lost)
             self.pipeline.feed(
@@ -275,6 +276,7 @@ class App:
         await asyncio.wait(served, timeout=PARTS_STOP_S)
         self.pipeline.stop()
         self.watch.stop()
+        self._journal.keep_snapshot(self.engine.seq, snapshot.take(self.engine))
         written = await asyncio.to_thread(self._journal.close, self.config.journal.close_s)
         if not written:
             log.error("journal_not_written", backlog=self._journal.backlog)

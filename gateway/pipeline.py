@@ -8,6 +8,7 @@ one record, and the effects wait at the gate until that record is durable.
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from core import snapshot
 from core.effects import Decision, DropTimer, Effect, SetTimer
 from core.engine import Engine
 from core.events import CallReceived, Fact, NeighbourBack, NeighbourGone, TimerFired, UnitsMoved
@@ -16,6 +17,7 @@ from gateway.journal.record import Numbered, Record, number
 from gateway.journal.writer import Journal
 from gateway.outbox import Gate, Held
 
+SNAPSHOT_FACTS = 20_000  # a start replays at most this many: about a second; taking one costs a few ms
 BACKLOG_MAX = 50_000  # records waiting for a dead disk (~100 MB); beyond it positions are no longer taken in
 
 Route = Callable[[int, Effect], None]
@@ -72,6 +74,8 @@ class Pipeline:
             self._gate.hold(seq, decision)
         for effect in effects:
             self._act(seq, effect)
+        if seq % SNAPSHOT_FACTS == 0:
+            self._journal.keep_snapshot(seq, snapshot.take(self._engine))
         return seq
 
     def when_durable(self, seq: int, then: Callable[[], None]) -> None:

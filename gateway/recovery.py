@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from core import snapshot
 from core.effects import Decision
 from core.engine import Engine
 from core.events import CallReceived
@@ -20,30 +21,29 @@ class Recovered(msgspec.Struct):
     engine: Engine
     seq: int
     chain: bytes
-    at_ns: int
-    "Of the last fact."
     journal_id: str
     newest: dict[CountyCode, int]
     "The newest decision of each county."
-    legs: set[Leg]
-    "Of every call in the journal's newest day; only those can still be at risk."
 
 
 def recover(folder: Path) -> Recovered:
-    """Replay the journal. Decisions are not recomputed into Redis: what was decided stays as it was."""
-    engine = Engine()
+    """Replay the journal from its newest snapshot on. Nothing is published: what was decided stays as it was."""
     journal_id, newest = reader.newest(folder)
-    found = Recovered(
-        engine=engine, seq=0, chain=CHAIN_START, at_ns=0, journal_id=journal_id, newest=newest, legs=set()
-    )
-    for entry in reader.entries(folder):
-        fact = entry.fact()
-        engine.handle(fact)
-        if isinstance(fact, CallReceived):
-            found.legs.add(fact.leg)
-        found.seq, found.chain, found.at_ns = entry.seq, entry.chain, entry.at_ns
-    assert engine.seq == found.seq, "the journal has no gaps"
+    found = Recovered(engine=Engine(), seq=0, chain=CHAIN_START, journal_id=journal_id, newest=newest)
+    saved = reader.last_snapshot(folder)
+    if saved is not None and (engine := snapshot.restore(saved[1])) is not None:
+        found.engine, found.seq, found.chain = engine, saved[0], saved[2]
+    for entry in reader.entries(folder, found.seq):
+        found.engine.handle(entry.fact())
+        found.seq, found.chain = entry.seq, entry.chain
+    assert found.engine.seq == found.seq, "the journal has no gaps"
     return found
+
+
+def legs(folder: Path) -> set[Leg]:
+    """Return the leg of every call in the journal."""
+    facts = (entry.fact() for entry in reader.entries(folder) if entry.type == "call.received")
+    return {fact.leg for fact in facts if isinstance(fact, CallReceived)}
 
 
 class Difference(msgspec.Struct, frozen=True):

@@ -31,6 +31,10 @@ class OpenPlaces:
         if not self._cells[cell]:
             del self._cells[cell]
 
+    def items(self) -> list[tuple[IncidentId, float, float]]:
+        """Return (incident, lat, lon) in the order of entry: putting them again in this order gives the same."""
+        return [(name, *self._cells[cell][name]) for name, cell in self._cell_of.items()]
+
     def within(self, lat: float, lon: float, within_m: float) -> list[IncidentId]:
         """Return the incidents at most `within_m` (≤ LINK_M_MAX) away, nearest first, ties by age of entry."""
         row, column = _cell(lat, lon)

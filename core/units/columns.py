@@ -89,6 +89,16 @@ class UnitColumns:
         self.barred[row] = Barred.NOT_ON_ROSTER
         return row
 
+    def fill(self, narrow: I32, wide: I64, free: int) -> None:
+        """Take over columns that were saved, shapes (NARROW, rows) and (WIDE, rows)."""
+        self.rows = narrow.shape[1]
+        room = max(self.rows, ROWS_AT_FIRST)
+        self.narrow = np.zeros((layout.NARROW, room), np.int32)
+        self.wide = np.zeros((layout.WIDE, room), np.int64)
+        self.narrow[:, : self.rows] = narrow
+        self.wide[:, : self.rows] = wide
+        self.free = free
+
     def describe(self, row: int, *, county: int, capabilities: int, police_type: int = 0) -> None:
         """Write what the roster says of a unit: indices, and a mask without bit 0. The rest stays."""
         assert capabilities & FREE == 0, "bit 0 says free, not a capability"

@@ -166,7 +166,7 @@ def _pidf(place: Location, number: str) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>\r\n'
         '<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" '
         'xmlns:gp="urn:ietf:params:xml:ns:pidf:geopriv10" xmlns:gml="http://www.opengis.net/gml" '
-        f'xmlns:gs="http://www.opengis.net/pidflo/1.0" entity="pres:{number}@city.invalid">'
+        f'xmlns:gs="http://www.opengis.net/pidflo/1.0" entity="sip:{number}@city.invalid">'
         f'<dm:device id="d"><gp:geopriv><gp:location-info>{shape}</gp:location-info>'
         "<gp:usage-rules/><gp:method>Cell</gp:method></gp:geopriv></dm:device></presence>"
     )

@@ -4,6 +4,7 @@
 apsw brings its own SQLite; Debian's 3.40 lies in the range with the WAL-reset fault (docs/decisions/0003).
 """
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ CREATE TABLE fact(
 CREATE TABLE decision(
     n INTEGER PRIMARY KEY, seq INTEGER NOT NULL, county TEXT NOT NULL,
     type TEXT NOT NULL, data BLOB NOT NULL);
+CREATE TABLE snapshot(seq INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE INDEX decision_of_county ON decision(county, n);
 """
 
@@ -47,6 +49,17 @@ def files_in(folder: Path) -> list[Path]:
     return [path for _, _, path in sorted(found)]
 
 
+def is_begun(path: Path) -> bool:
+    """Return whether anything can be in it: a crash or a full disk may leave a file that was never begun."""
+    try:
+        db = apsw.Connection(str(path))
+        version = db.pragma("user_version")
+        db.close()
+    except apsw.Error as error:
+        raise JournalBrokenError(f"{path} cannot be read: {error}") from error
+    return bool(version != 0)
+
+
 def name_after(folder: Path, day: str) -> Path:
     """Return the name of a new file for this day: the first is unnumbered."""
     taken = [path for path in files_in(folder) if path.name.startswith(f"journal-{day}")]
@@ -60,6 +73,15 @@ class WritableFile:
         """Open, and create when it is new: the rest carries on from the file before."""
         self.path = path
         self._db = apsw.Connection(str(path))
+        try:
+            self._prepare(first_seq, chain, journal_id)
+        except apsw.Error:
+            self._remove_unbegun()
+            raise
+        last = self._db.execute("SELECT chain FROM fact ORDER BY seq DESC LIMIT 1").get
+        self.chain: bytes = last if last is not None else _about(self._db, "chain")
+
+    def _prepare(self, first_seq: int, chain: bytes, journal_id: str) -> None:
         self._db.set_busy_timeout(BUSY_MS)
         self._db.pragma("journal_mode", "wal")
         self._db.pragma("synchronous", "full")
@@ -71,8 +93,15 @@ class WritableFile:
                     [("first_seq", first_seq), ("chain", chain), ("journal", journal_id)],
                 )
                 self._db.pragma("user_version", SCHEMA_VERSION)
-        last = self._db.execute("SELECT chain FROM fact ORDER BY seq DESC LIMIT 1").get
-        self.chain: bytes = last if last is not None else _about(self._db, "chain")
+
+    def _remove_unbegun(self) -> None:
+        """A disk too full to begin a file must not be littered with beginnings."""
+        with contextlib.suppress(apsw.Error):
+            begun = self._db.pragma("user_version") != 0
+            self._db.close()
+            if not begun:
+                for part in ("", "-wal", "-shm"):
+                    self.path.with_name(self.path.name + part).unlink(missing_ok=True)
 
     def write(self, records: Sequence[Record]) -> None:
         """Write them all, durably, or none. Raises apsw.Error."""
@@ -89,6 +118,12 @@ class WritableFile:
             self._db.executemany("INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?)", facts)
             self._db.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?)", decisions)
         self.chain = chain
+
+    def keep_snapshot(self, seq: int, data: bytes) -> None:
+        """Write the engine's memory after fact `seq`; the one before it in this file is not needed any more."""
+        with self._db:
+            self._db.execute("DELETE FROM snapshot")
+            self._db.execute("INSERT INTO snapshot VALUES (?, ?)", (seq, data))
 
     def close(self) -> None:
         """Close; the last connection folds the write-ahead log into the file."""
@@ -128,6 +163,11 @@ class ReadableFile:
         )
         for n, seq, county, kind, data in _guarded(rows, self.path):
             yield Numbered(n, seq, CountyCode(county), kind, data)
+
+    def snapshot(self) -> tuple[int, bytes, bytes] | None:
+        """Return (seq, the engine's memory after it, the chain there), or None."""
+        rows = self._db.execute("SELECT s.seq, s.data, f.chain FROM snapshot s JOIN fact f USING (seq)")
+        return next(_guarded(rows, self.path), None)
 
     def newest(self) -> dict[CountyCode, int]:
         """Return the highest decision number of each county in this file."""

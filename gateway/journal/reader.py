@@ -10,7 +10,7 @@ import msgspec
 from core.events import AnyFact
 from core.ids import CountyCode
 from gateway.errors import JournalBrokenError, JournalFolderError
-from gateway.journal.files import ReadableFile, files_in
+from gateway.journal.files import ReadableFile, files_in, is_begun
 from gateway.journal.record import CHAIN_START, FACT_DECODER, Numbered, link
 
 
@@ -50,6 +50,17 @@ def decisions(folder: Path, after_n: int = 0, limit: int = -1) -> Iterator[Numbe
             file.close()
 
 
+def last_snapshot(folder: Path) -> tuple[int, bytes, bytes] | None:
+    """Return the newest (seq, engine's memory after it, chain there), or None when there is none."""
+    found = None
+    for file, before_seq in _open(folder):
+        snapshot = file.snapshot()
+        if snapshot is not None and (before_seq is None or snapshot[0] < before_seq):
+            found = snapshot
+        file.close()
+    return found
+
+
 def newest(folder: Path) -> tuple[str, dict[CountyCode, int]]:
     """Return the journal's id ("" for an empty one) and the highest decision number of each county."""
     journal_id, numbers = "", dict[CountyCode, int]()
@@ -87,7 +98,7 @@ def _open(folder: Path) -> Iterator[tuple[ReadableFile, int | None]]:
     """
     if not folder.is_dir():
         raise JournalFolderError(f"there is no journal folder {folder}")
-    paths = files_in(folder)
+    paths = [path for path in files_in(folder) if is_begun(path)]
     for path, after in zip_longest(paths, paths[1:]):
         before_seq = None
         if after is not None:

@@ -5,6 +5,7 @@ One JSON line a call, in another folder (best on another disk). The next start r
 is forgotten here; one it lacks is entered as abandoned, so that somebody rings back.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -24,18 +25,22 @@ def write_down(folder: Path, call: CallReceived) -> None:
         file.write(_ENCODER.encode(call) + b"\n")
 
 
-def read_back(folder: Path, known: set[Leg]) -> list[CallReceived]:
-    """Return the calls the journal lacks. A line cut short by a crash is not a call any more."""
+def read_back(folder: Path, known: Callable[[], set[Leg]]) -> list[CallReceived]:
+    """Return the calls the journal lacks; `known` tells the legs it has.
+
+    A line cut short by a crash is not a call any more.
+    """
     path = folder / NAME
     if not path.exists():
         return []
+    legs = known()
     calls = []
     for line in path.read_bytes().splitlines():
         try:
             call = _DECODER.decode(line)
         except msgspec.MsgspecError:
             continue
-        if call.leg not in known:
+        if call.leg not in legs:
             calls.append(call)
     return calls
 

@@ -2,9 +2,9 @@
 """The writer: one thread, group commit, and a watermark that tells how far the disk has come.
 
 The loop never waits for a disk. `append` puts a record into a line; the thread writes what is waiting in one
-transaction and reports the last sequence number back to the loop. When the disk fails, the records stay in the
-line, the file is given up (after a failed fsync nobody knows what it holds), and a new one is tried until it
-works; nothing is skipped.
+transaction and reports the last sequence number back to the loop. When the disk refuses, the records stay and
+are tried again until it takes them: in the same file when the disk was full, in a new one after anything else
+(after a failed fsync nobody knows what a file holds). Nothing is skipped.
 """
 
 import asyncio
@@ -48,11 +48,13 @@ class Journal:
         self.durable_seq = 0
         self.appended_seq = 0
         self._line: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
+        self._snapshot: tuple[int, bytes] | None = None
         self._file: WritableFile | None = None
         self._day = ""
         self._chain = CHAIN_START
         self._id = ""
         self._given_up = False
+        self._written_seq = 0
         self._thread: threading.Thread | None = None
         self._lock_fd = -1
 
@@ -92,6 +94,10 @@ class Journal:
         self.appended_seq = record.seq
         self._line.put(record)
 
+    def keep_snapshot(self, seq: int, data: bytes) -> None:
+        """Have the engine's memory after fact `seq` written, once that fact is; only the newest counts."""
+        self._snapshot = (seq, data)
+
     def close(self, wait_s: float) -> bool:
         """Write out the line and stop; return False when the disk did not take it within `wait_s`."""
         if self._thread is not None:
@@ -112,6 +118,7 @@ class Journal:
             batch, stopping = self._take()
             if batch:
                 self._commit(batch, loop, watch)
+        self._write_snapshot()
         self._close_file()
 
     def _take(self) -> tuple[list[Record], bool]:
@@ -136,11 +143,24 @@ class Journal:
                 file.write(batch)
                 self._chain = file.chain
                 break
+            except apsw.FullError as error:  # rolled back cleanly: the same file goes on when there is room
+                _tell(loop, watch.disk_refuses, str(error))
+                pause.wait(RETRY_S)
             except (apsw.Error, OSError) as error:
                 _tell(loop, watch.disk_refuses, f"{type(error).__name__}: {error}")
                 self._give_up_file()
                 pause.wait(RETRY_S)
-        _tell(loop, watch.durable, batch[-1].seq)
+        self._written_seq = batch[-1].seq
+        _tell(loop, watch.durable, self._written_seq)
+        self._write_snapshot()
+
+    def _write_snapshot(self) -> None:
+        """A snapshot only shortens the next start: what goes wrong with it may wait."""
+        snapshot = self._snapshot
+        if self._file is not None and snapshot is not None and snapshot[0] <= self._written_seq:
+            self._snapshot = None
+            with contextlib.suppress(apsw.Error):
+                self._file.keep_snapshot(*snapshot)
 
     def _file_for(self, record: Record) -> WritableFile:
         day = day_of(record.at_ns)

@@ -68,8 +68,17 @@ class House:
         """Say something as a unit's radio, with the stock client."""
         text = payload if isinstance(payload, str) else json.dumps(payload)
         subprocess.run(
-            ["mosquitto_pub", "-p", str(self.broker.port), "-q", str(qos)]
-            + ["-t", f"g110/v1/{COUNTY}/units/{unit}/{leaf}", "-m", text],
+            [
+                "mosquitto_pub",
+                "-p",
+                str(self.broker.port),
+                "-q",
+                str(qos),
+                "-t",
+                f"g110/v1/{COUNTY}/units/{unit}/{leaf}",
+                "-m",
+                text,
+            ],
             check=True,
             timeout=10,
         )
@@ -83,8 +92,24 @@ class House:
     def sipp(self, *arguments: str, rate: int = 50, calls: int = 1) -> None:
         """Run stock sipp against the gateway; fail with what it said."""
         done = subprocess.run(
-            ["sipp", self.sip, "-i", "127.0.0.1", "-r", str(rate), "-m", str(calls), "-timeout", "90"]
-            + ["-timeout_error", "-nostdin", "-trace_err", "-error_file", "/dev/stderr", *arguments],
+            [
+                "sipp",
+                self.sip,
+                "-i",
+                "127.0.0.1",
+                "-r",
+                str(rate),
+                "-m",
+                str(calls),
+                "-timeout",
+                "90",
+                "-timeout_error",
+                "-nostdin",
+                "-trace_err",
+                "-error_file",
+                "/dev/stderr",
+                *arguments,
+            ],
             capture_output=True,
             text=True,
             timeout=120,

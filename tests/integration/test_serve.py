@@ -145,8 +145,16 @@ def test_the_http_pages_tell_how_it_is(tmp_path: Path) -> None:
 
 def test_the_journal_can_be_followed_while_it_grows(home: House) -> None:
     follower = subprocess.Popen(
-        [str(GATEWAY), "journal", "cat", "--follow"]
-        + ["--type", "call.received", "--data", str(home.gateway.data)],
+        [
+            str(GATEWAY),
+            "journal",
+            "cat",
+            "--follow",
+            "--type",
+            "call.received",
+            "--data",
+            str(home.gateway.data),
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -5,6 +5,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import snapshot
 from core.effects import Decision, OrderIssued, RecommendationMade
 from core.engine import Engine
 from core.events import (
@@ -214,3 +215,26 @@ def test_a_random_history_really_orders_units() -> None:
 
 def _bytes(engine: Engine, fact: Fact) -> list[bytes]:
     return [DECISION_ENCODER.encode(e) for e in engine.handle(fact) if isinstance(e, Decision)]
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(happenings, max_size=60), st.integers(0, 60))
+def test_an_engine_restored_from_a_snapshot_decides_alike_ever_after(
+    told: list[tuple[object, ...]], until: int
+) -> None:
+    engine = start().engine
+    facts = history(told)
+    for fact in facts[:until]:
+        engine.handle(fact)
+
+    restored = snapshot.restore(snapshot.take(engine))
+
+    assert restored is not None
+    for fact in facts[until:]:
+        assert _bytes(engine, fact) == _bytes(restored, fact)
+    assert snapshot.take(engine) == snapshot.take(restored)
+
+
+def test_a_snapshot_of_another_format_is_not_taken_for_one() -> None:
+    assert snapshot.restore(b"") is None
+    assert snapshot.restore(snapshot.take(start().engine)[:-1]) is None

@@ -14,7 +14,7 @@ from core.geodesy import distance_m, radii_near
 from core.ids import CountyCode, UnitId
 from core.kernels import fixes, rank, twins, warm
 from core.settings import Settings
-from core.units.columns import FIX_DTYPE, Barred, UnitColumns
+from core.units.columns import AHEAD_S_MAX, FIX_DTYPE, Barred, UnitColumns
 
 warm()
 
@@ -205,7 +205,9 @@ FIXES = st.lists(
         st.one_of(st.integers(0, 5), st.integers(0, 2**32 - 1)),
         st.integers(-900_000_000, 900_000_000),
         st.integers(-1_800_000_000, 1_800_000_000),
-        st.one_of(st.integers(NOW_S - 10, NOW_S + 100), st.sampled_from([0, 1, 2**31, 2**32 - 1])),
+        st.one_of(
+            st.integers(NOW_S - 10, NOW_S + 2 * AHEAD_S_MAX), st.sampled_from([0, 1, 2**31, 2**32 - 1])
+        ),
         st.integers(0, 65535),
         st.integers(0, 65535),
     ),
@@ -229,7 +231,7 @@ def test_fixes_in_any_order_leave_the_newest_of_each_unit(
             unit, time_s = fix[0], fix[3]
             if (
                 unit < 5
-                and 0 < time_s <= (now_s + 60 if now_s else 2**32)
+                and 0 < time_s <= (now_s + AHEAD_S_MAX if now_s else 2**32)
                 and time_s >= last.get(unit, (0,) * 4)[3]
             ):
                 first += [unit] if unit not in last else []

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine's whole memory as bytes, and back: a start reads the newest snapshot and replays what came after.
+
+An engine restored from a snapshot decides alike ever after, byte by byte (a law in tests/property).
+"""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from core.calls.call import Call
+from core.engine import Engine
+from core.ids import CallId, CountyCode, IncidentId, UnitId
+from core.incidents.incident import Incident
+from core.kernels import layout
+from core.orders.order import Order
+from core.settings import Settings
+from core.state import State
+from core.units.unit import Unit
+
+FORMAT = 1
+
+
+class Saved(msgspec.Struct, kw_only=True):
+    """Everything that decides, in the order in which it is iterated over."""
+
+    format: int
+    settings: Settings
+    county: CountyCode
+    seq: int
+    calls: list[Call]
+    incidents: list[Incident]
+    orders: list[Order]
+    units: list[Unit]
+    unit_ids: list[UnitId]
+    narrow: bytes
+    wide: bytes
+    free: int
+    counties: list[CountyCode]
+    capabilities: list[str]
+    places: list[tuple[IncidentId, float, float]]
+    calls_waiting: list[tuple[str, int, bool]]
+    incidents_waiting: list[tuple[str, int, bool]]
+    timers: dict[str, int]
+    away: dict[str, str]
+    epochs: dict[CountyCode, int]
+    commands_read: dict[CountyCode, str]
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER: msgspec.msgpack.Decoder[Saved] = msgspec.msgpack.Decoder(Saved)
+
+
+def take(engine: Engine) -> bytes:
+    """Return the engine's memory after its last fact."""
+    state = engine.state
+    columns = state.columns
+    return _ENCODER.encode(
+        Saved(
+            format=FORMAT,
+            settings=state.settings,
+            county=state.county,
+            seq=state.seq,
+            calls=[*state.calls.values()],
+            incidents=[*state.incidents.values()],
+            orders=[*state.orders.values()],
+            units=[*state.units.values()],
+            unit_ids=state.unit_ids,
+            narrow=columns.narrow[:, : columns.rows].tobytes(),
+            wide=columns.wide[:, : columns.rows].tobytes(),
+            free=columns.free,
+            counties=state.counties,
+            capabilities=state.capabilities,
+            places=state.places.items(),
+            calls_waiting=state.calls_waiting.items(),
+            incidents_waiting=state.incidents_waiting.items(),
+            timers=state.timers,
+            away=state.away,
+            epochs=state.epochs,
+            commands_read=state.commands_read,
+        )
+    )
+
+
+def restore(data: bytes) -> Engine | None:
+    """Return an engine that goes on from there; None when another version wrote it: replay from further back."""
+    try:
+        saved = _DECODER.decode(data)
+    except msgspec.MsgspecError:
+        return None
+    if saved.format != FORMAT:
+        return None
+    engine = Engine()
+    _fill(engine.state, saved)
+    return engine
+
+
+def _fill(state: State, saved: Saved) -> None:
+    state.settings, state.county, state.seq = saved.settings, saved.county, saved.seq
+    state.calls = {call.call_id: call for call in saved.calls}
+    state.call_of_leg = {call.leg: CallId(call.call_id) for call in saved.calls}
+    state.incidents = {incident.incident_id: incident for incident in saved.incidents}
+    state.orders = {order.order_id: order for order in saved.orders}
+    state.units = {unit.entry.unit_id: unit for unit in saved.units}
+    state.unit_ids = saved.unit_ids
+    state.columns.fill(
+        _matrix(saved.narrow, layout.NARROW, np.int32), _matrix(saved.wide, layout.WIDE, np.int64), saved.free
+    )
+    state.counties, state.capabilities = saved.counties, saved.capabilities
+    for incident_id, lat, lon in saved.places:
+        state.places.put(incident_id, lat, lon)
+    state.resize_queues()
+    for queue, waiting in (
+        (state.calls_waiting, saved.calls_waiting),
+        (state.incidents_waiting, saved.incidents_waiting),
+    ):
+        for member, key_ms, protected in waiting:
+            queue.push(member, key_ms, protected)
+    state.timers, state.away = saved.timers, saved.away
+    state.epochs, state.commands_read = saved.epochs, saved.commands_read
+
+
+def _matrix(data: bytes, columns: int, kind: Any) -> Any:  # noqa: ANN401  numpy's kinds
+    return np.frombuffer(data, kind).reshape(columns, -1)
