@@ -80,7 +80,7 @@ def install(what: str) -> None:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", VENV], check=True)
     # --no-compile halves the time; Python compiles what it imports.
     pip("--require-hashes", "--no-deps", "--no-compile", "-r", lock)
-    if not (VENV / "bin" / "gateway").exists():
+    if what != "standin" and not (VENV / "bin" / "gateway").exists():
         pip("--no-deps", "--no-build-isolation", "--no-compile", "-e", ROOT)
     stamp.write_text(state)
 
