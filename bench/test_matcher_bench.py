@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The matcher beside scipy's cKDTree rebuilt at every tick of positions, with the same filter.
 
-70 % of the units in 25 clusters, 40 % free, six capabilities, as in findings/core.md section 2; penalties off,
+70 % of the units in 25 clusters, 40 % free, six capabilities; penalties off,
 so that the nearest are the cheapest and both must name the same rows first. A tick's worth of work is timed:
 one tree and its queries, or as many scans. Where we lose: the scan is linear, the tree is paid once. With
 one query per tick we are ahead by 4 (1,000 units) to 8 (10,000), with twenty by 1.9 to 1.25; with a hundred at

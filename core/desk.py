@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import get_args
 
 from core.calls.call import Call
-from core.dispatch.dispatcher import issue, recommend, release, seek_unit, serve_waiting
+from core.dispatch.dispatcher import issue, recommend, seek_unit, serve_waiting
 from core.dispatch.queue import urgency_key
 from core.effects import AnswerCaller
 from core.errors import OutOfTurnError, UnknownError
@@ -14,7 +14,8 @@ from core.incidents.handlers import known, locate
 from core.incidents.incident import Incident
 from core.orders.handlers import withdraw
 from core.state import State
-from core.units.status import take_status
+from core.units.columns import Barred
+from core.units.status import barred, take_status
 
 
 def given(state: State, fact: CommandGiven) -> None:
@@ -63,11 +64,10 @@ def _accept(state: State, fact: CommandGiven) -> None:
     unit = state.units.get(unit_id)
     if unit is None:
         raise UnknownError(f"no unit {unit_id!r}")
-    if unit.order_ids:
-        raise OutOfTurnError(f"{unit_id} already has an order")
-    release(state, incident)
-    if unit.order_ids:
-        return  # the release has just ordered it
+    why_not = barred(unit)
+    if why_not is not Barred.FREE:
+        raise OutOfTurnError(f"{unit_id} cannot be ordered: {why_not.name.lower()}")
+    incident.released = True  # the desk vouches for it, and has chosen: nobody else is sent by itself
     issue(state, incident, unit_id, eta_s=None)
 
 
@@ -107,6 +107,9 @@ def _grade(state: State, incident: Incident, fact: CommandGiven) -> None:
     )
     if incident.incident_id in state.incidents_waiting:
         state.incidents_waiting.raise_to(incident.incident_id, incident.urgency_ms)
+    if not incident.active_orders:
+        recommend(state, incident)  # another category may need other units
+        serve_waiting(state)
     state.touch_incident(incident)
 
 

@@ -4,7 +4,7 @@
 Over the distances of one dispatch the earth is a cylinder, if its two radii of curvature are taken at the
 middle latitude: M along the meridian, N·cos φ along the parallel. Measured against the geodesic between 27
 and 28.6° N: 0.07 m at 50 km, 0.58 m at 100 km; haversine on a sphere is off by 178 m at 50 km
-(findings/core.md section 2). Source of the radii: NGA.STND.0036 (WGS 84), section 3; Torge, Geodesy, 4.1.
+(measured against geodesics). Source of the radii: NGA.STND.0036 (WGS 84), section 3; Torge, Geodesy, 4.1.
 """
 
 import math

@@ -38,7 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     speed_kmh: Annotated[int, msgspec.Meta(ge=5, le=200)] = 40
     "Travel speed when no road graph is loaded. Guess: urban, lights on."
     stale_s: Positive = 30
-    "Older positions cost extra (findings: fresh below 30 s)."
+    "Older positions cost extra (fresh is below 30 s)."
     lost_s: Positive = 120
     "Older positions are not offered as nearest."
     stale_cost_per_s: NotNegative = 1
@@ -52,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     "A call this near an open incident reports the same one (19 % of accident calls do; chance 1.4 %)."
     link_s: NotNegative = 600
     "... if the incident is not older than this."
+
+    needs: dict[str, tuple[str, ...]] = {}
+    '{category: capabilities a unit must have}, such as `drowning = ["boat"]`; other categories take any unit.'
 
     sign_s: Positive = 180
     "An order not signed by then is withdrawn and the next unit is ordered (ladder: 30/60/120/180 s)."

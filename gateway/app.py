@@ -6,8 +6,10 @@ import gc
 import os
 import signal
 import socket
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -31,7 +33,7 @@ from gateway import __version__
 from gateway.clock import SystemClock
 from gateway.commands import Commands
 from gateway.config import Config, HttpSettings, node_name, read_roster
-from gateway.errors import StartError
+from gateway.errors import ConfigError, StartError
 from gateway.journal import rescue
 from gateway.journal.writer import Journal
 from gateway.notify import notify
@@ -41,6 +43,8 @@ from gateway.publish.publisher import RedisPublisher
 from gateway.recovery import Recovered, legs, recover
 from gateway.watch import Watch
 
+EXIT_BROKEN = 70  # EX_SOFTWARE
+BROKEN_S = 1.0  # what is in the line of a healthy disk is written in a few ms
 PARTS_STOP_S = 5.0  # each part promises to stop within 2 s; after this the process leaves all the same
 CALLS_POLL_S = 0.05
 
@@ -50,8 +54,12 @@ log = structlog.get_logger()
 class App:
     """One gateway process."""
 
-    def __init__(self, config: Config, on_ready: Callable[["App"], None]) -> None:
+    def __init__(
+        self, config: Config, *, on_ready: Callable[[], None], read_again: Callable[[], Config]
+    ) -> None:
+        """`on_ready` is called when calls can be taken; `read_again` reads the configuration anew (SIGHUP)."""
         self.config = config
+        self._read_again = read_again
         self.watch = Watch()
         self._on_ready = on_ready
         self._county = CountyCode(config.county)
@@ -68,6 +76,7 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.set_exception_handler(self._broken)
         roster = read_roster(Path(self.config.units)) if self.config.units else ()
         self._journal.lock()
         recovered = recover(self._folder)
@@ -88,7 +97,7 @@ class App:
             self._settle()
             self.watch.ready("start")
             notify("READY=1")
-            self._on_ready(self)
+            self._on_ready()
             await self._stopping.wait()
             await self._drain()
             if ops is not None and page is not None:
@@ -99,6 +108,14 @@ class App:
     def stop(self) -> None:
         """Drain and return."""
         self._stopping.set()
+
+    def _broken(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """We are wrong (docs/decisions/0007): memory can no longer be trusted. End, be restarted, replay."""
+        error = context.get("exception")
+        trace = "".join(traceback.format_exception(error)) if error is not None else ""
+        log.critical("broken", reason=context.get("message", ""), error=repr(error), trace=trace)
+        self._journal.close(BROKEN_S)
+        os._exit(EXIT_BROKEN)
 
     # Building
 
@@ -134,6 +151,7 @@ class App:
         for part in (self.sip, self.mqtt, self.publisher, self.commands, self.pipeline):
             self.watch.add(getattr(part, "name", "pipeline"), part.statistics)
         self.watch.add("engine", self._engine_statistics)
+        self.watch.degraded(lambda: self.engine.state.away)
 
     def _routes(self) -> dict[type[Effect], Route]:
         """Return who does what. Adding an output is one line here."""
@@ -246,16 +264,20 @@ class App:
         asyncio.get_running_loop().run_in_executor(None, rescue.write_down, self._second, call)
 
     def _reload(self) -> None:
-        """SIGHUP: read the roster again; say what needs a restart."""
-        if not self.config.units:
-            log.info("nothing_to_reload")
-            return
+        """SIGHUP: take over the roster; say what needs a restart. A bad file changes nothing."""
         try:
-            roster = read_roster(Path(self.config.units))
-        except RosterError as error:
+            config = self._read_again()
+            roster = read_roster(Path(config.units)) if config.units else ()
+        except (RosterError, ConfigError) as error:
             log.error("reload_refused", reason=str(error))
             return
-        self._enrol(roster)
+        fields = [name for name in config.__struct_fields__ if name != "units"]
+        later = [name for name in fields if getattr(config, name) != getattr(self.config, name)]
+        if later:
+            log.warning("reload_needs_restart", tables=later)
+        if roster:
+            self._enrol(roster)
+        log.info("reloaded", units=len(roster))
 
     # Stopping
 

@@ -2,6 +2,8 @@
 """`gateway check`: the configuration as it would be used, and each neighbour tried once."""
 
 import asyncio
+import os
+import re
 import socket
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -55,8 +57,13 @@ async def _data(config: Config) -> str:
 
 
 def _write_once(folder: Path) -> None:
+    """Write into the folder, or see that it can be made: a check leaves nothing behind."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            above = next(parent for parent in folder.resolve().parents if parent.exists())
+            if not (above.is_dir() and os.access(above, os.W_OK)):
+                raise PermissionError(0, f"it cannot be made in {above}")
+            return
         with tempfile.NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -68,10 +75,10 @@ async def _redis(config: Config) -> str:
     try:
         about = await connection.info("server")
     except AWAY as error:
-        raise StartError(f"{config.redis.url} does not answer: {error}") from None
+        raise StartError(f"{_shown(config.redis.url)} does not answer: {error}") from None
     finally:
         await connection.aclose()
-    return f"{config.redis.url} is Redis {about['redis_version']}"
+    return f"{_shown(config.redis.url)} is Redis {about['redis_version']}"
 
 
 async def _mqtt(config: Config) -> str:
@@ -112,7 +119,14 @@ ATTEMPTS: dict[str, Attempt] = {
 
 
 def _without_secrets(config: Config) -> Config:
-    mqtt = config.mqtt
+    mqtt, redis_at = config.mqtt, config.redis
     return msgspec.structs.replace(
-        config, mqtt=msgspec.structs.replace(mqtt, password="***" if mqtt.password else "")
+        config,
+        mqtt=msgspec.structs.replace(mqtt, password="***" if mqtt.password else ""),
+        redis=msgspec.structs.replace(redis_at, url=_shown(redis_at.url)),
     )
+
+
+def _shown(url: str) -> str:
+    """Return a URL without its password."""
+    return re.sub(r"(//[^:/@]*):[^@/]*@", r"\1:***@", url)

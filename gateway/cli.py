@@ -35,8 +35,11 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["load"]:
+        return _load(words[1:])  # it has a parser of its own
     parser = _parser()
-    args = parser.parse_args(argv)
+    args = parser.parse_args(words)
     run: Callable[[argparse.Namespace], int] | None = getattr(args, "run", None)
     if run is None:
         parser.error("say what to do: demo, serve, check, warmup, journal, replay or load")
@@ -98,9 +101,7 @@ def _parser() -> Parser:
         )
         reader.set_defaults(run=run)
 
-    load = verbs.add_parser("load", help="the open-loop load harness (python -m bench.load)", add_help=False)
-    load.set_defaults(run=_load)
-    load.add_argument("rest", nargs=argparse.REMAINDER)
+    verbs.add_parser("load", help="the open-loop load harness (python -m bench.load)")
     return parser
 
 
@@ -152,7 +153,8 @@ def _serve(args: argparse.Namespace) -> int:
     from gateway.logs import set_up
 
     set_up()
-    uvloop.run(App(config, on_ready=lambda _: print("ready", flush=True)).run())
+    app = App(config, on_ready=lambda: print("ready", flush=True), read_again=lambda: _config(args))
+    uvloop.run(app.run())
     return 0
 
 
@@ -200,7 +202,7 @@ def _replay(args: argparse.Namespace) -> int:
     return 1
 
 
-def _load(args: argparse.Namespace) -> int:
+def _load(words: list[str]) -> int:
     try:
         from bench.load.harness import main as load
     except ModuleNotFoundError:
@@ -208,4 +210,4 @@ def _load(args: argparse.Namespace) -> int:
             "gateway: the load harness comes with the source tree: run this from a checkout", file=sys.stderr
         )
         return 1
-    return load(args.rest)
+    return load(words, prog="gateway load")

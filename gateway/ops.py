@@ -73,7 +73,8 @@ def _app(watch: Watch) -> Starlette:
 
     async def readyz(_: Request) -> Response:
         reasons = watch.reasons
-        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        told = {"ready": not reasons, "reasons": reasons, "degraded": watch.away}
+        return JSONResponse(told, 503 if reasons else 200)
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -8,6 +8,8 @@ one record, and the effects wait at the gate until that record is durable.
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+import structlog
+
 from core import snapshot
 from core.effects import Decision, DropTimer, Effect, SetTimer
 from core.engine import Engine
@@ -19,6 +21,8 @@ from gateway.outbox import Gate, Held
 
 SNAPSHOT_FACTS = 20_000  # a start replays at most this many: about a second; taking one costs a few ms
 BACKLOG_MAX = 50_000  # records waiting for a dead disk (~100 MB); beyond it positions are no longer taken in
+
+log = structlog.get_logger()
 
 Route = Callable[[int, Effect], None]
 
@@ -90,6 +94,7 @@ class Pipeline:
         self._gate.durable(seq)
         if self._disk_trouble:
             self._disk_trouble = False
+            log.info("neighbour_back", name="disk")
             self.feed(NeighbourBack(at_ns=self._clock.wall_ns(), name="disk"))
 
     def disk_refuses(self, why: str) -> None:
@@ -97,7 +102,12 @@ class Pipeline:
         self.counts["journal_refused"] += 1
         if not self._disk_trouble:
             self._disk_trouble = True
+            log.error("neighbour_gone", name="disk", reason=why)
             self.feed(NeighbourGone(at_ns=self._clock.wall_ns(), name="disk", reason=why))
+
+    def writer_broke(self, error: BaseException) -> None:
+        """The journal's writer is wrong: so is everything promised from now on. Ends the process."""
+        raise error
 
     def stop(self) -> None:
         """Ring no more alarms."""

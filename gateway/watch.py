@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from resource import RUSAGE_SELF, getrusage
 
+from gateway.notify import notify
+
 LAG_EVERY_S = 0.25  # the loop is asked four times a second how late it wakes
 
 Part = Callable[[], Mapping[str, int]]
@@ -17,6 +19,7 @@ class Watch:
     def __init__(self) -> None:
         self._parts: dict[str, Part] = {}
         self._unready: dict[str, str] = {"start": "starting"}
+        self._degraded: Callable[[], Mapping[str, str]] = dict
         self.loop_lag_ms_max = 0.0
         self._handle: asyncio.TimerHandle | None = None
 
@@ -31,6 +34,15 @@ class Watch:
     def ready(self, reason: str) -> None:
         """Take a reason back."""
         self._unready.pop(reason, None)
+
+    def degraded(self, reasons: Callable[[], Mapping[str, str]]) -> None:
+        """Say who knows what is away; calls are taken all the same."""
+        self._degraded = reasons
+
+    @property
+    def away(self) -> dict[str, str]:
+        """What is away, and why."""
+        return dict(self._degraded())
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -62,5 +74,6 @@ class Watch:
         self._handle = asyncio.get_running_loop().call_later(LAG_EVERY_S, self._woke, due)
 
     def _woke(self, due: float) -> None:
+        notify("WATCHDOG=1")  # systemd restarts a loop that has not turned for WatchdogSec
         self.loop_lag_ms_max = max(self.loop_lag_ms_max, (time.monotonic() - due) * 1000)
         self._again()

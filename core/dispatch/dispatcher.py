@@ -116,7 +116,7 @@ def _rank(state: State, incident: Incident) -> Ranking:
         lat=incident.lat,
         lon=incident.lon,
         county_index=state.county_index(incident.county),
-        need_mask=0,
+        need_mask=state.capability_mask(state.settings.needs.get(incident.category, ())),
         now_ms=state.now_ns // 1_000_000,
         excluded_rows=[state.units[unit_id].row for unit_id in incident.passed_over],
     )

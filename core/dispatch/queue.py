@@ -34,7 +34,7 @@ ACCEPTED: Final = Pushed("accepted")
 def urgency_key(level: int, since_ms: int, head_start_s: Sequence[int]) -> int:
     """Return the virtual arrival in ms, lower is sooner; `head_start_s` holds those of levels 1, 2, …
 
-    Kleinrock's accumulating priority with one slope for all (findings/core.md section 1, aging).
+    Kleinrock's accumulating priority with one slope for all.
     """
     assert 1 <= level <= len(head_start_s), "there is no such level"
     return since_ms - head_start_s[level - 1] * 1000

@@ -13,6 +13,7 @@ from pathlib import Path
 
 READY_S_MAX = 60.0  # a first start compiles the kernels: about 20 s on two busy cores
 STOP_S_MAX = 30.0
+LOOK_S = 0.02
 
 
 class GatewayFailedError(Exception):
@@ -44,6 +45,14 @@ class Gateway:
             self.child.wait(STOP_S_MAX)
             raise GatewayFailedError(self.log.read_text("utf-8", "replace")[-2000:] or "it said nothing")
         return time.monotonic() - self.started_s
+
+    def wait_log(self, word: str) -> None:
+        """Return once its log holds this word; raise GatewayFailedError when it does not in time."""
+        until_s = time.monotonic() + STOP_S_MAX
+        while word not in self.log.read_text("utf-8", "replace"):
+            if time.monotonic() > until_s:
+                raise GatewayFailedError(f"the log never said {word}")
+            time.sleep(LOOK_S)
 
     def kill(self) -> None:
         """End it without warning (SIGKILL)."""

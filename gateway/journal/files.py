@@ -39,6 +39,13 @@ def day_of(at_ns: int) -> str:
     return datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d")
 
 
+def day_in(path: Path) -> str:
+    """Return the day a file is named after."""
+    match = NAME.fullmatch(path.name)
+    assert match is not None, "only journal files are asked for their day"
+    return match[1]
+
+
 def files_in(folder: Path) -> list[Path]:
     """Return the journal's files, oldest first."""
     found = [
@@ -62,7 +69,7 @@ def is_begun(path: Path) -> bool:
 
 def name_after(folder: Path, day: str) -> Path:
     """Return the name of a new file for this day: the first is unnumbered."""
-    taken = [path for path in files_in(folder) if path.name.startswith(f"journal-{day}")]
+    taken = [path for path in files_in(folder) if day_in(path) == day]
     return folder / (f"journal-{day}-{len(taken):02}.db" if taken else f"journal-{day}.db")
 
 

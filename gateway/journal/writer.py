@@ -20,7 +20,7 @@ from typing import Protocol
 import apsw
 
 from gateway.errors import JournalBusyError, JournalFolderError
-from gateway.journal.files import WritableFile, day_of, files_in, name_after
+from gateway.journal.files import WritableFile, day_in, day_of, files_in, name_after
 from gateway.journal.record import CHAIN_START, Record
 
 BATCH_MAX = 512  # records in one transaction: a commit stays well under the 50 ms a caller may wait
@@ -37,6 +37,10 @@ class Watch(Protocol):
 
     def disk_refuses(self, why: str) -> None:
         """A commit failed; it is being tried again."""
+        ...
+
+    def writer_broke(self, error: BaseException) -> None:
+        """The writer itself is wrong: nothing will be written any more."""
         ...
 
 
@@ -82,6 +86,7 @@ class Journal:
     def start(self, journal_id: str, after_seq: int, chain: bytes, watch: Watch) -> None:
         """Start writing after this sequence number, whose chain value is this (what replay has read)."""
         self.durable_seq = self.appended_seq = after_seq
+        self._written_seq = after_seq
         self._chain = chain
         self._id = journal_id
         loop = asyncio.get_running_loop()
@@ -103,7 +108,7 @@ class Journal:
         if self._thread is not None:
             self._line.put(None)
             self._thread.join(wait_s)
-            if self._thread.is_alive():
+            if self._thread.is_alive() or self._written_seq < self.appended_seq:
                 return False
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
@@ -113,13 +118,17 @@ class Journal:
     # On the thread
 
     def _write(self, loop: asyncio.AbstractEventLoop, watch: Watch) -> None:
-        stopping = False
-        while not stopping:
-            batch, stopping = self._take()
-            if batch:
-                self._commit(batch, loop, watch)
-        self._write_snapshot()
-        self._close_file()
+        try:
+            stopping = False
+            while not stopping:
+                batch, stopping = self._take()
+                if batch:
+                    self._commit(batch, loop, watch)
+            self._write_snapshot()
+            self._close_file()
+        except BaseException as error:
+            _tell(loop, watch.writer_broke, error)
+            raise
 
     def _take(self) -> tuple[list[Record], bool]:
         """Wait for a record, then take everything that waits behind it."""
@@ -163,7 +172,7 @@ class Journal:
                 self._file.keep_snapshot(*snapshot)
 
     def _file_for(self, record: Record) -> WritableFile:
-        day = day_of(record.at_ns)
+        day = max(day_of(record.at_ns), self._newest_day())  # a clock set back does not turn the page back
         if self._file is None or day != self._day:
             self._close_file()
             path = self._path_for(day)
@@ -172,10 +181,16 @@ class Journal:
             assert self._file.chain == self._chain, "a file goes on exactly where the journal ended"
         return self._file
 
+    def _newest_day(self) -> str:
+        if self._day:
+            return self._day
+        paths = files_in(self.folder)
+        return day_in(paths[-1]) if paths else ""
+
     def _path_for(self, day: str) -> Path:
         """Return the file to go on with: the newest, when it is of this day and was not given up."""
         if not self._given_up:
-            of_day = [path for path in files_in(self.folder) if path.name.startswith(f"journal-{day}")]
+            of_day = [path for path in files_in(self.folder) if day_in(path) == day]
             if of_day:
                 return of_day[-1]
         self._given_up = False

@@ -2,7 +2,7 @@
 """The one file that knows redis-py: a connection, the lease, and the two scripts.
 
 redis-py 8 retries by default and would send an `XADD *` twice, waits seconds for a dead server, and hides
-both (findings). So: no retries, short timeouts, ids of our own, and a task that nobody waits for.
+both (measured). So: no retries, short timeouts, ids of our own, and a task that nobody waits for.
 """
 
 from collections.abc import Awaitable, Sequence
@@ -19,7 +19,7 @@ from core.ids import CountyCode
 from gateway.errors import NeighbourAwayError, RefusedError
 from gateway.journal.record import Numbered
 from gateway.publish.keys import is_last, key, queue_change, state_key
-from gateway.publish.scripts import COMMIT, LEAD, REFUSED_BY_ID
+from gateway.publish.scripts import COMMIT, LEAD, LEAVE, REFUSED_BY_ID
 from gateway.publish.settings import RedisSettings
 
 AWAY = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
@@ -45,6 +45,7 @@ class Store:
         self._client = client(settings)
         self._lead = self._client.register_script(LEAD)
         self._commit = self._client.register_script(COMMIT)
+        self._leave = self._client.register_script(LEAVE)
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -65,9 +66,8 @@ class Store:
     async def give_up_lead(self, county: CountyCode) -> None:
         """Free the lease at a clean stop, so that another need not wait for it to run out."""
         try:
-            if await self._client.get(key(county, "leader")) == self._node.encode():
-                await self._client.delete(key(county, "leader"))
-        except AWAY:
+            await self._run(self._leave(keys=[key(county, "leader")], args=[self._node]))
+        except NeighbourAwayError:
             return
 
     async def commit(self, county: CountyCode, epoch: int, decisions: Sequence[Numbered]) -> int:

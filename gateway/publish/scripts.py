@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two Lua scripts: take the lead of a county, and commit decisions. All keys of a call share one slot."""
+"""The Lua scripts: take and leave the lead of a county, and commit decisions. All keys of a call share one slot."""
 
 LEAD = """
 -- KEYS: leader, decisions, journal.  ARGV: node, ttl ms, our epoch (0: none yet), epoch floor, journal id.
@@ -59,6 +59,12 @@ for i = 3, #ARGV, 7 do
 end
 if top then redis.call('PUBLISH', KEYS[3], top) end
 return new
+"""
+
+LEAVE = """
+-- KEYS: leader.  ARGV: node.  Give up the lease, if it is still ours.
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
 """
 
 REFUSED_BY_ID = "equal or smaller"

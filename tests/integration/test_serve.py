@@ -139,7 +139,7 @@ def test_the_http_pages_tell_how_it_is(tmp_path: Path) -> None:
             lambda: 'g110_sip{name="requests_INVITE"}' in page("/metrics") or "g110_sip" in page("/metrics")
         )
         assert page("/healthz") == "ok\n"
-        assert json.loads(page("/readyz")) == {"ready": True, "reasons": {}}
+        assert json.loads(page("/readyz")) == {"ready": True, "reasons": {}, "degraded": {}}
         assert 'g110_engine{name="units"} 2.0' in page("/metrics")
 
 
