@@ -132,7 +132,7 @@ def _settings_in(text: str) -> Iterator[str]:
 def _leaves(table: dict[str, Any], before: str) -> Iterator[str]:
     for name, value in table.items():
         match value:
-            case dict():
+            case dict() if value:
                 yield from _leaves(value, f"{before}{name}.")
             case [dict() as first, *_]:
                 yield from _leaves(first, f"{before}{name}.")
