@@ -3,7 +3,9 @@
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "quick", deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile(
     "soak", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -31,7 +31,7 @@ def incident_for(state: State, call: Call, fact: CallReceived) -> Incident:
 
 
 def open_incident(state: State, county: CountyCode, level: int, category: str = "") -> Incident:
-    """Open one; when the table is full the least urgent waiting one is closed aloud to make room."""
+    """Open one; when the table is full the oldest unattended one is closed aloud to make room."""
     if len(state.incidents) >= state.settings.incidents_open_max:
         _make_room(state)
     incident = Incident(
@@ -112,11 +112,13 @@ def _recent_near(state: State, lat: float, lon: float) -> Incident | None:
 
 
 def _make_room(state: State) -> None:
-    least = max(
-        (incident for incident in state.incidents.values() if not incident.active_orders),
-        key=lambda incident: incident.urgency_ms,
-        default=None,
+    """Close the oldest that nobody calls about and nobody drives to; if there is none, the table grows."""
+    unattended = (
+        incident
+        for incident in state.incidents.values()
+        if not (incident.live_calls or incident.active_orders or (incident.released and incident.located))
     )
-    if least is not None:
-        state.warn("incidents_full", least.incident_id, least.county, "closed to make room: hand it over")
-        close(state, least, "displaced")
+    oldest = next(unattended, None)
+    if oldest is not None:
+        state.warn("incidents_full", oldest.incident_id, oldest.county, "closed to make room: ring back")
+        close(state, oldest, "displaced")

@@ -2,7 +2,7 @@
 """What must hold after any history, however odd: the world may send anything in any order."""
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core import snapshot
@@ -102,7 +102,6 @@ def start() -> Play:
     return Play(sign_s=30) >> roster(*UNITS) >> moved(1, (0, 100, 0), (1, 900, 0))
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.lists(happenings, max_size=60))
 def test_the_same_history_gives_the_same_bytes_also_after_a_journal(told: list[tuple[object, ...]]) -> None:
     facts = history(told)
@@ -115,7 +114,6 @@ def test_the_same_history_gives_the_same_bytes_also_after_a_journal(told: list[t
         assert _bytes(first, fact) == _bytes(second, copy)
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.lists(happenings, max_size=60))
 def test_no_unit_ever_has_two_orders_and_no_incident_two_cars_by_itself(
     told: list[tuple[object, ...]],
@@ -133,7 +131,6 @@ def test_no_unit_ever_has_two_orders_and_no_incident_two_cars_by_itself(
         assert state.columns.free == sum(1 for bar in state.columns.barred if not bar)
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.lists(happenings, max_size=60))
 def test_every_recommendation_adds_up_and_counts_everyone(told: list[tuple[object, ...]]) -> None:
     engine = start().engine
@@ -148,7 +145,6 @@ def test_every_recommendation_adds_up_and_counts_everyone(told: list[tuple[objec
                     assert round(sum(r.seconds for r in candidate.reasons), 3) == candidate.cost_s
 
 
-@settings(deadline=None, max_examples=100)
 @given(st.lists(happenings, max_size=60))
 def test_whoever_waits_for_a_unit_gets_one_when_all_come_free(told: list[tuple[object, ...]]) -> None:
     engine = start().engine
@@ -186,7 +182,6 @@ def test_whoever_waits_for_a_unit_gets_one_when_all_come_free(told: list[tuple[o
     assert not everyone_refused
 
 
-@settings(deadline=None, max_examples=100)
 @given(st.lists(happenings, max_size=60))
 def test_nothing_of_a_call_is_left_when_all_have_hung_up(told: list[tuple[object, ...]]) -> None:
     engine = start().engine
@@ -217,7 +212,6 @@ def _bytes(engine: Engine, fact: Fact) -> list[bytes]:
     return [DECISION_ENCODER.encode(e) for e in engine.handle(fact) if isinstance(e, Decision)]
 
 
-@settings(deadline=None, max_examples=100)
 @given(st.lists(happenings, max_size=60), st.integers(0, 60))
 def test_an_engine_restored_from_a_snapshot_decides_alike_ever_after(
     told: list[tuple[object, ...]], until: int

@@ -1,9 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a ringing trunk to a signed order, as it is told."""
 
-from core.effects import AnswerCaller, RingCaller
-from core.events import CommandGiven, TimerFired, UnitCalled
-from core.ids import IncidentId, Leg, UnitId
+from core.effects import AnswerCaller, HangUpCaller, OrderIssued, RingCaller
+from core.events import (
+    CommandGiven,
+    NeighbourBack,
+    NeighbourGone,
+    RosterLoaded,
+    RosterUnit,
+    ServiceStarted,
+    TimerFired,
+    UnitCalled,
+)
+from core.ids import CallId, IncidentId, Leg, UnitId
+from core.settings import Settings
 from tests.play import (
     LUCHENG,
     OUHAI,
@@ -198,3 +208,124 @@ def test_the_emergency_button_opens_an_incident_of_level_1_and_sends_the_nearest
     )
     play >> UnitCalled(at_ns=at(5), unit_id=UnitId("u1"), event="emergency", tst=1)
     assert play.effects == [], "the same press, delivered twice"
+
+
+def test_a_category_that_needs_a_boat_is_not_sent_a_car() -> None:
+    boat = RosterUnit(unit_id=UnitId("boat"), county=LUCHENG, capabilities=("boat",))
+    car = RosterUnit(unit_id=UnitId("car"), county=LUCHENG)
+    play = Play(needs={"drowning": ("boat",)}) >> RosterLoaded(at_ns=at(0), units=(boat, car))
+    play >> moved(1, (0, 5000, 0), (1, 100, 0)) >> call("a", 2)
+
+    play >> CommandGiven(
+        at_ns=at(3),
+        command="call.classify",
+        county=LUCHENG,
+        call_id=CallId("c4"),
+        level=1,
+        category="drowning",
+    )
+
+    made = play.last("recommendation.made")
+    assert [candidate.unit_id for candidate in made.candidates] == ["boat"]
+    assert made.excluded == {"capability": 1}
+
+
+def test_the_desk_may_choose_another_unit_and_no_second_one_goes_by_itself() -> None:
+    play = town() >> call("a", 2)
+
+    play >> CommandGiven(
+        at_ns=at(3),
+        command="order.accept",
+        county=LUCHENG,
+        incident_id=IncidentId("i4"),
+        unit_id=UnitId("u2"),
+    )
+
+    assert [order.unit_id for order in play.decisions if isinstance(order, OrderIssued)] == ["u2"]
+    play >> answered("a", 4)
+    play.nothing("order.issued")
+
+
+def test_a_unit_that_cannot_go_is_refused_to_the_desk_by_name() -> None:
+    play = town() >> reports("u2", 2, "off_duty") >> call("a", 2)
+
+    play >> CommandGiven(
+        at_ns=at(3),
+        command="order.accept",
+        county=LUCHENG,
+        command_id="x1",
+        incident_id=IncidentId("i5"),
+        unit_id=UnitId("u2"),
+    )
+
+    _ = play << Shows(
+        "warning.raised", kind="command_refused", subject="x1", text="u2 cannot be ordered: off_duty"
+    )
+
+
+def test_when_the_table_is_full_the_oldest_unattended_incident_is_closed_aloud() -> None:
+    play = Play(incidents_open_max=2) >> call("a", 1, spot=None) >> answered("a", 1) >> ended("a", 2)
+    play >> call("b", 3, spot=None) >> call("c", 4, spot=None)
+
+    _ = (
+        play
+        << Shows("warning.raised", kind="incidents_full", subject="i2")
+        << Shows("incident.updated", incident_id="i2", state="closed", outcome="displaced")
+    )
+
+
+def test_an_incident_nobody_came_back_to_is_closed_with_a_warning() -> None:
+    play = Play() >> call("a", 1, spot=None) >> answered("a", 2)
+    _ = play >> ended("a", 3) << Shows("set_timer", key="unattended:i2")
+
+    _ = (
+        play
+        >> TimerFired(at_ns=at(1803), key="unattended:i2")
+        << Shows("warning.raised", kind="incident_unattended", subject="i2")
+        << Shows("incident.updated", state="closed", outcome="unattended")
+    )
+
+
+def test_a_caller_who_rings_again_about_it_stops_that_clock() -> None:
+    play = Play(dispatch="confirm") >> call("a", 1) >> abandoned("a", 2)
+    _ = play << Shows("set_timer", key="unattended:i2")
+
+    _ = play >> call("b", 60) << Shows("drop_timer", key="unattended:i2")
+
+    play >> TimerFired(at_ns=at(1803), key="unattended:i2")
+    play.nothing("incident.updated")
+
+
+def test_a_line_that_is_open_for_hours_is_ended_aloud() -> None:
+    play = town() >> call("a", 2) >> answered("a", 3)
+
+    _ = (
+        play
+        >> TimerFired(at_ns=at(2 + 14_400), key="limit:c4")
+        << Shows("warning.raised", kind="call_too_long", subject="c4")
+        << HangUpCaller(leg=Leg("leg-a"))
+    )
+
+
+def test_a_restart_rings_answers_and_orders_again_what_may_not_have_left() -> None:
+    play = town() >> call("a", 2) >> call("b", 2, spot=(5000, 0)) >> answered("b", 3)
+
+    play >> ServiceStarted(at_ns=at(4), version="test", node="n1", county=LUCHENG, settings=Settings())
+
+    _ = (
+        play
+        << RingCaller(leg=Leg("leg-a"))
+        << AnswerCaller(leg=Leg("leg-a"))
+        << Shows("order", order_id="o6", unit_id="u2", version=1)
+    )
+
+
+def test_a_neighbour_is_told_gone_once_and_back_once() -> None:
+    play = Play() >> NeighbourGone(at_ns=at(1), name="redis", reason="no answer")
+    _ = play << Shows("service.degraded", name="redis", reason="no answer")
+
+    play >> NeighbourGone(at_ns=at(2), name="redis", reason="still")
+    assert play.effects == []
+    _ = play >> NeighbourBack(at_ns=at(3), name="redis") << Shows("service.restored", name="redis")
+    play >> NeighbourBack(at_ns=at(4), name="redis")
+    assert play.effects == []
