@@ -122,6 +122,12 @@ class City:
             self.callers.close()
         return self._report()
 
+    @property
+    def first_decision(self) -> float | None:
+        """When the first recommendation was readable, s of the monotonic clock; None before it is."""
+        told = self.desk.ledger.recommended if self.desk is not None else {}
+        return min(told.values(), default=None)
+
     def progress(self) -> Progress:
         """Return how the run stands."""
         ledger = self.desk.ledger if self.desk is not None else None
@@ -224,7 +230,7 @@ class City:
         if scenario.arrivals == "even":
             return demand.calls(even(self.calls_per_s))
         day_s = 0.0 if scenario.arrivals == "poisson" else min(self.seconds, DAY_S)
-        return demand.poisson(self.calls_per_s, day_s)
+        return demand.poisson(self.calls_per_s, day_s, at_once=day_s > 0)
 
     def _remembered(self, calls: Iterator[PlannedCall]) -> Iterator[PlannedCall]:
         for call in calls:

@@ -121,9 +121,10 @@ class Demand:
                 heapq.heappush(waiting, (repeat.at_s, self._serial, repeat))
             yield call
 
-    def poisson(self, calls_per_s: float, day_s: float) -> Iterator[PlannedCall]:
-        """Yield calls of which so many come per second, the repeat calls counted."""
-        return self.calls(poisson(self._rng, calls_per_s / calls_per_incident(), day_s))
+    def poisson(self, calls_per_s: float, day_s: float, *, at_once: bool = False) -> Iterator[PlannedCall]:
+        """Yield calls of which so many come per second, the repeat calls counted; `at_once`: one more at 0 s."""
+        times = poisson(self._rng, calls_per_s / calls_per_incident(), day_s)
+        return self.calls(itertools.chain((0.0,), times) if at_once else times)
 
     def _first(self, at_s: float) -> PlannedCall:
         rng = self._rng

@@ -8,8 +8,10 @@ journal holds, what Redis shows.
 
 import asyncio
 import math
+import os
 import signal
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -77,6 +79,8 @@ def _run(console: Console, seconds: int | None, seed: int, calls_per_s: float, u
         running = stack.enter_context(gateway(folder, "--config", str(config), sip_port=port))
         console.print(screen.ready(redis.url, mqtt.url, running.sip_address, running.wait_ready()))
         report = uvloop.run(_live(console, city))
+        if city.first_decision is not None:
+            console.print(screen.first(city.first_decision - _born_s()))
         if running.stop() != 0:
             raise GatewayFailedError(running.log.read_text("utf-8", "replace")[-2000:])
         return _recorded(running, report)
@@ -131,6 +135,13 @@ def _plainly(console: Console) -> Callable[[Progress], None]:
             console.print(screen.line(progress))
 
     return tell
+
+
+def _born_s() -> float:
+    """Return when this process was started, s of the monotonic clock."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    since_boot_s = float(Path("/proc/uptime").read_text().split()[0])
+    return time.monotonic() - (since_boot_s - ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def _recorded(running: Gateway, report: CityReport) -> CityReport:
