@@ -42,7 +42,7 @@ from core.units.columns import FIX_DTYPE, Barred, UnitColumns
 from device_adapters.sip.endpoint import Endpoint
 from device_adapters.sip.events import Invited
 from device_adapters.sip.settings import SipSettings
-from gateway.journal.record import DECISION_ENCODER, Numbered, Record, number
+from gateway.journal.record import DECISION_ENCODER, FACT_ENCODER, Numbered, Record, number, tag_of
 from gateway.outbox import Gate
 
 NOW_S = 1_790_000_000
@@ -142,7 +142,7 @@ class Ours:
         seq = self.engine.seq
         made = number([e for e in effects if isinstance(e, Decision)], seq=seq, first=self.decisions + 1)
         self.decisions += len(made)
-        Record(seq, fact.at_ns, 0, fact, made)
+        Record(seq, fact.at_ns, 0, tag_of(fact), FACT_ENCODER.encode(fact), made)
         self.left.clear()
         for decision in made:
             self.gate.hold(seq, decision)

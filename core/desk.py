@@ -4,18 +4,20 @@
 from collections.abc import Callable
 from typing import get_args
 
-from core.calls.call import Call
+from core.calls.call import Call, told
 from core.dispatch.dispatcher import issue, recommend, seek_unit, serve_waiting
 from core.dispatch.queue import urgency_key
-from core.effects import AnswerCaller
+from core.effects import AnswerCaller, CallWaiting
 from core.errors import OutOfTurnError, UnknownError
 from core.events import CommandGiven, UnitStatus
-from core.incidents.handlers import known, locate
+from core.incidents.handlers import close, known, locate
 from core.incidents.incident import Incident
-from core.orders.handlers import withdraw
+from core.orders.handlers import cancel
 from core.state import State
 from core.units.columns import Barred
 from core.units.status import barred, take_status
+
+NS_PER_MS = 1_000_000
 
 
 def given(state: State, fact: CommandGiven) -> None:
@@ -40,8 +42,13 @@ def _take(state: State, fact: CommandGiven) -> None:
 
 def _classify(state: State, fact: CommandGiven) -> None:
     call = _call(state, fact)
+    incident = known(state, call.incident_id)
     call.level = fact.level or call.level
-    _grade(state, known(state, call.incident_id), fact)
+    _grade(state, incident, fact)
+    if call.call_id in state.calls_waiting:
+        call.urgency_ms = urgency_key(call.level, call.received_ns // NS_PER_MS, state.settings.head_start_s)
+        state.calls_waiting.raise_to(call.call_id, call.urgency_ms)
+        state.say(told(call, CallWaiting, at_us=state.at_us))
 
 
 def _level(state: State, fact: CommandGiven) -> None:
@@ -75,7 +82,15 @@ def _cancel(state: State, fact: CommandGiven) -> None:
     order = state.orders.get(fact.order_id)
     if order is None:
         raise UnknownError(f"no open order {fact.order_id!r}")
-    withdraw(state, order, "cancelled", fact.text or f"cancelled by {fact.by}")
+    cancel(state, order, fact.text or f"cancelled by {fact.by}")
+
+
+def _close(state: State, fact: CommandGiven) -> None:
+    incident = known(state, fact.incident_id)
+    for order in [o for o in state.orders.values() if o.incident_id == incident.incident_id]:
+        cancel(state, order, fact.text or f"closed by {fact.by}")
+    close(state, incident, "closed_by_desk")
+    serve_waiting(state)
 
 
 def _set_unit(state: State, fact: CommandGiven) -> None:
@@ -98,12 +113,10 @@ def _call(state: State, fact: CommandGiven) -> Call:
 
 
 def _grade(state: State, incident: Incident, fact: CommandGiven) -> None:
-    if fact.level not in (0, 1, 2, 3, 4):
-        raise OutOfTurnError(f"no level {fact.level}")
     incident.level = fact.level or incident.level
     incident.category = fact.category or incident.category
     incident.urgency_ms = urgency_key(
-        incident.level, incident.opened_ns // 1_000_000, state.settings.head_start_s
+        incident.level, incident.opened_ns // NS_PER_MS, state.settings.head_start_s
     )
     if incident.incident_id in state.incidents_waiting:
         state.incidents_waiting.raise_to(incident.incident_id, incident.urgency_ms)
@@ -118,6 +131,7 @@ COMMANDS: dict[str, Callable[[State, CommandGiven], None]] = {
     "call.classify": _classify,
     "incident.locate": _locate,
     "incident.level": _level,
+    "incident.close": _close,
     "order.accept": _accept,
     "order.cancel": _cancel,
     "unit.set": _set_unit,

@@ -227,7 +227,7 @@ class IncidentUpdated(Decision, frozen=True, kw_only=True, tag="incident.updated
     call_ids: tuple[CallId, ...]
     order_ids: tuple[OrderId, ...]
     outcome: str = ""
-    "Why it was closed: `handled`, `unattended`, `displaced`."
+    "Why it was closed: `handled`, `unattended`, `displaced`, `closed_by_desk`."
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from core.events import (
     CallReceived,
     CommandGiven,
     Fact,
+    FactPoisoned,
     LeadTaken,
     NeighbourBack,
     NeighbourGone,
@@ -52,6 +53,7 @@ HANDLERS: dict[type[Fact], Callable[[State, Any], None]] = {
     CommandGiven: desk.given,
     TimerFired: service.fired,
     LeadTaken: service.lead_taken,
+    FactPoisoned: service.poisoned,
     NeighbourGone: service.gone,
     NeighbourBack: service.back,
 }

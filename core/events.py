@@ -4,7 +4,7 @@
 Tags are written by hand because they outlive class names. New fields get defaults; none is ever reused.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -184,7 +184,7 @@ class CommandGiven(Fact, frozen=True, kw_only=True, tag="command.given"):
     incident_id: IncidentId = IncidentId("")
     order_id: OrderId = OrderId("")
     unit_id: UnitId = UnitId("")
-    level: int = 0
+    level: Annotated[int, msgspec.Meta(ge=0, le=4)] = 0
     category: str = ""
     lat: float | None = None
     lon: float | None = None
@@ -204,6 +204,18 @@ class LeadTaken(Fact, frozen=True, kw_only=True, tag="lead.taken"):
 
     county: CountyCode
     epoch: int
+
+
+class FactPoisoned(Fact, frozen=True, kw_only=True, tag="fact.poisoned"):
+    """A fact on which we failed (docs/decisions/0026). It changed nothing; the same one is not taken again."""
+
+    key: str
+    "What makes it the same one when it comes again."
+    of: str
+    "Its type."
+    error: str
+    data: bytes
+    "The fact itself, as msgpack."
 
 
 class NeighbourGone(Fact, frozen=True, kw_only=True, tag="neighbour.gone"):
@@ -234,6 +246,7 @@ AnyFact = (
     | CommandGiven
     | TimerFired
     | LeadTaken
+    | FactPoisoned
     | NeighbourGone
     | NeighbourBack
 )

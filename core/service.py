@@ -6,18 +6,21 @@ from collections.abc import Callable
 from core.calls.handlers import answer_due, limit_due
 from core.calls.handlers import resume as resume_calls
 from core.effects import ServiceDegraded, ServiceRestored
-from core.events import LeadTaken, NeighbourBack, NeighbourGone, ServiceStarted, TimerFired
+from core.events import FactPoisoned, LeadTaken, NeighbourBack, NeighbourGone, ServiceStarted, TimerFired
 from core.incidents.handlers import unattended_due
+from core.orders.handlers import forget_withdrawn, grant_time, sign_due
 from core.orders.handlers import resume as resume_orders
-from core.orders.handlers import sign_due
 from core.state import State
 from core.units.roster import tell_index
+
+POISONED_MAX = 1_000  # facts we failed on; each is a fault of ours to mend, so one is many
 
 TIMERS: dict[str, Callable[[State, TimerFired], None]] = {
     "answer": answer_due,
     "limit": limit_due,
     "sign": sign_due,
     "unattended": unattended_due,
+    "withdrawn": forget_withdrawn,
 }
 "The part of a timer's key before the colon says whose it is."
 
@@ -38,6 +41,14 @@ def lead_taken(state: State, fact: LeadTaken) -> None:
     state.epochs[fact.county] = fact.epoch
 
 
+def poisoned(state: State, fact: FactPoisoned) -> None:
+    """Remember what we failed on, and tell the desk: the world may send it again."""
+    state.poisoned[fact.key] = fact.of
+    if len(state.poisoned) > POISONED_MAX:
+        del state.poisoned[next(iter(state.poisoned))]
+    state.warn("fact_poisoned", fact.of, state.county, fact.error)
+
+
 def gone(state: State, fact: NeighbourGone) -> None:
     """Show every desk that a part is away. Told once."""
     if fact.name not in state.away:
@@ -47,6 +58,8 @@ def gone(state: State, fact: NeighbourGone) -> None:
 
 def back(state: State, fact: NeighbourBack) -> None:
     """... and that it is back."""
+    if fact.name == "mqtt":
+        grant_time(state)  # nobody could sign while the broker was away
     if state.away.pop(fact.name, None) is not None:
         state.say(ServiceRestored(at_us=state.at_us, county=state.county, name=fact.name))
 

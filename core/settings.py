@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     unlocated_cost_s: NotNegative = 900
     "Seconds counted for the way when nobody knows where the incident is."
 
-    link_m: NotNegative = 300
+    link_m: Annotated[int, msgspec.Meta(ge=0, le=500)] = 300
     "A call this near an open incident reports the same one (19 % of accident calls do; chance 1.4 %)."
     link_s: NotNegative = 600
     "... if the incident is not older than this."

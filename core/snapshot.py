@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from core.calls.call import Call
+from core.dispatch.queue import DispatchQueue
 from core.engine import Engine
 from core.ids import CallId, CountyCode, IncidentId, UnitId
 from core.incidents.incident import Incident
@@ -43,6 +44,10 @@ class Saved(msgspec.Struct, kw_only=True):
     calls_waiting: list[tuple[str, int, bool]]
     incidents_waiting: list[tuple[str, int, bool]]
     timers: dict[str, int]
+    withdrawn: list[Order]
+    poisoned: dict[str, str]
+    turn: int
+    capacities: tuple[int, int]
     away: dict[str, str]
     epochs: dict[CountyCode, int]
     commands_read: dict[CountyCode, str]
@@ -76,6 +81,10 @@ def take(engine: Engine) -> bytes:
             calls_waiting=state.calls_waiting.items(),
             incidents_waiting=state.incidents_waiting.items(),
             timers=state.timers,
+            withdrawn=[*state.withdrawn.values()],
+            poisoned=state.poisoned,
+            turn=state.turn,
+            capacities=(state.calls_waiting.capacity, state.incidents_waiting.capacity),
             away=state.away,
             epochs=state.epochs,
             commands_read=state.commands_read,
@@ -110,7 +119,7 @@ def _fill(state: State, saved: Saved) -> None:
     state.counties, state.capabilities = saved.counties, saved.capabilities
     for incident_id, lat, lon in saved.places:
         state.places.put(incident_id, lat, lon)
-    state.resize_queues()
+    state.calls_waiting, state.incidents_waiting = (DispatchQueue(size) for size in saved.capacities)
     for queue, waiting in (
         (state.calls_waiting, saved.calls_waiting),
         (state.incidents_waiting, saved.incidents_waiting),
@@ -118,6 +127,8 @@ def _fill(state: State, saved: Saved) -> None:
         for member, key_ms, protected in waiting:
             queue.push(member, key_ms, protected)
     state.timers, state.away = saved.timers, saved.away
+    state.withdrawn = {order.order_id: order for order in saved.withdrawn}
+    state.poisoned, state.turn = saved.poisoned, saved.turn
     state.epochs, state.commands_read = saved.epochs, saved.commands_read
 
 

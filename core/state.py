@@ -10,7 +10,6 @@ from collections import Counter
 from core.calls.call import Call
 from core.dispatch.queue import DispatchQueue
 from core.effects import DropTimer, Effect, SetTimer, WarningRaised
-from core.errors import RosterError
 from core.ids import CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
 from core.incidents.incident import Incident
 from core.incidents.incident import told as incident_told
@@ -21,7 +20,8 @@ from core.units.columns import UnitColumns
 from core.units.unit import Unit
 from core.units.unit import told as unit_told
 
-CAPABILITIES_MAX = 62  # bits of a unit's mask, the free bit aside
+CAPABILITIES_MAX = 61  # bits 1 to 61 of a unit's mask
+NOBODY = 1 << 62  # the bit no unit has
 
 
 class State:
@@ -46,6 +46,12 @@ class State:
         self.calls_waiting = DispatchQueue(self.settings.calls_waiting_max)
         self.incidents_waiting = DispatchQueue(self.settings.incidents_waiting_max)
         self.timers: dict[str, int] = {}
+        self.withdrawn: dict[OrderId, Order] = {}
+        "Orders taken back, kept for a while: a unit that has not heard must be told again."
+        self.poisoned: dict[str, str] = {}
+        "{key: type} of facts we failed on."
+        self.turn = 0
+        "Where the rotating part of the next round through the waiting incidents begins."
         self.away: dict[str, str] = {}
         "{neighbour: why}"
         self.epochs: dict[CountyCode, int] = {}
@@ -135,6 +141,14 @@ class State:
         self.calls_waiting = _resized(self.calls_waiting, self.settings.calls_waiting_max)
         self.incidents_waiting = _resized(self.incidents_waiting, self.settings.incidents_waiting_max)
 
+    def need_mask(self, category: str) -> int:
+        """Return the bits a unit must have for incidents of a category; NOBODY when no unit has one of them."""
+        mask = 0
+        for name in self.settings.needs.get(category, ()):
+            known = name in self.capabilities
+            mask |= 2 << self.capabilities.index(name) if known else NOBODY
+        return mask
+
     def county_index(self, county: CountyCode) -> int:
         """Return the county's number in the columns, a new one when it is new."""
         if county not in self.counties:
@@ -142,14 +156,18 @@ class State:
         return self.counties.index(county)
 
     def capability_mask(self, capabilities: tuple[str, ...]) -> int:
-        """Return the bits of these capabilities (bit 1 and up); raise RosterError beyond the last bit."""
+        """Return the bits of a unit's capabilities (bit 1 and up). Names beyond the last bit count for nothing.
+
+        A roster with so many is refused when it is read (gateway.config); here is no place to fail.
+        """
         mask = 0
         for name in capabilities:
-            if name not in self.capabilities:
-                if len(self.capabilities) == CAPABILITIES_MAX:
-                    raise RosterError(f"more than {CAPABILITIES_MAX} different capabilities")
+            if name not in self.capabilities and len(self.capabilities) < CAPABILITIES_MAX:
                 self.capabilities.append(name)
-            mask |= 2 << self.capabilities.index(name)
+            if name in self.capabilities:
+                mask |= 2 << self.capabilities.index(name)
+            else:
+                self.count("capability_ignored")
         return mask
 
 

@@ -16,6 +16,7 @@ from gateway.publish.settings import RedisSettings
 
 BLOCK_MS = 1000  # a stop waits no longer than this for the reader
 READ_MAX = 100  # commands taken at a time: a desk types a few a minute
+WORD_MAX = 200  # of what an unreadable command says of itself
 PAUSE_S = 0.5  # between attempts while Redis is away; the publisher is the one who tells of it
 
 
@@ -93,11 +94,29 @@ class Commands:
                 },
                 CommandGiven,
             )
-        except (KeyError, UnicodeDecodeError, msgspec.MsgspecError):
+        except (KeyError, UnicodeDecodeError, msgspec.MsgspecError) as error:
             self._counts["unreadable"] += 1
+            door.feed(self._unreadable(county, entry_id, fields, error))
             return
         self._counts["given"] += 1
         door.feed(fact)
+
+    def _unreadable(
+        self, county: CountyCode, entry_id: str, fields: Mapping[bytes, bytes], error: Exception
+    ) -> CommandGiven:
+        """Let the engine refuse it by name: whoever gave it must not think that it was done."""
+        return CommandGiven(
+            at_ns=self._clock.wall_ns(),
+            command=f"{_word(fields, b'type')}, unreadable: {error}"[:WORD_MAX],
+            command_id=_word(fields, b"command_id"),
+            by=_word(fields, b"by"),
+            county=county,
+            stream_id=entry_id,
+        )
+
+
+def _word(fields: Mapping[bytes, bytes], name: bytes) -> str:
+    return fields.get(name, b"").decode(errors="replace")[:WORD_MAX]
 
 
 def _pairs(found: object) -> Iterable[tuple[bytes, list[tuple[bytes, Mapping[bytes, bytes]]]]]:

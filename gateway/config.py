@@ -19,6 +19,7 @@ from core.errors import RosterError
 from core.events import RosterUnit
 from core.ids import CountyCode
 from core.settings import Settings
+from core.state import CAPABILITIES_MAX
 from device_adapters.mqtt.settings import MqttSettings
 from device_adapters.sip.settings import SipSettings
 from gateway.errors import ConfigError
@@ -39,7 +40,7 @@ class JournalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     second: str = ""
     "Folder on another disk for calls that rang while the first disk did not answer; default: in `data`."
-    close_s: float = 5.0
+    close_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 5.0
     "How long a stop waits for the disk to take the last records."
 
 
@@ -54,7 +55,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     "units.csv: unit_id,call_sign,police_type,capabilities,county,organ."
     node: str = ""
     "Name of this machine among gateways; default: made once and kept in the data folder."
-    drain_s: float = 10.0
+    drain_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
     "How long a stop lets calls in progress go on before it hangs up on nobody and leaves."
     sip: SipSettings = SipSettings()
     mqtt: MqttSettings = MqttSettings()
@@ -77,6 +78,8 @@ def load(path: Path | None, overrides: dict[str, Any]) -> Config:
         at = table
         for part in tables:
             at = at.setdefault(part, {})
+            if not isinstance(at, dict):
+                raise ConfigError(f"{path}: {part} must be a table: [{part}]")
         at[field] = value
     try:
         return msgspec.convert(table, Config)
@@ -90,17 +93,22 @@ def read_roster(path: Path) -> tuple[RosterUnit, ...]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
-            missing = {"unit_id", "county"} - set(rows[0] if rows else names)
+            missing = {"unit_id", "county"} - set(rows[0] if rows else ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RosterError(f"{path} cannot be read: {error}") from None
     if missing:
-        raise RosterError(f"{path}: the first line must name the columns {','.join(names)}")
+        raise RosterError(
+            f"{path}: the first line must name the columns {','.join(names)}, and a unit must follow"
+        )
     units: dict[str, RosterUnit] = {}
     for line, row in enumerate(rows, 2):
         unit = _unit(row, f"{path}, line {line}")
         if unit.unit_id in units:
             raise RosterError(f"{path}, line {line}: unit {unit.unit_id!r} is listed twice")
         units[unit.unit_id] = unit
+    different = {capability for unit in units.values() for capability in unit.capabilities}
+    if len(different) > CAPABILITIES_MAX:
+        raise RosterError(f"{path}: {len(different)} different capabilities; {CAPABILITIES_MAX} fit")
     return tuple(units.values())
 
 

@@ -7,14 +7,14 @@ Starlette, uvicorn and prometheus-client are imported when the page is opened, a
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gateway.errors import StartError
 from gateway.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import uvicorn
     from prometheus_client.core import Metric
     from starlette.applications import Starlette
@@ -28,7 +28,7 @@ def listen(address: str) -> socket.socket:
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host.strip("[]"), int(port)))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise StartError(f"http.listen = {address!r} cannot be opened: {error}") from None
     return sock
 
@@ -48,8 +48,15 @@ class Ops:
         config = uvicorn.Config(
             _app(self._watch), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
         )
-        self._server = uvicorn.Server(config)
-        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+
+        class Server(uvicorn.Server):
+            """Leaves signals to the gateway: the page must tell of the drain, not end with the first signal."""
+
+            @contextmanager
+            def capture_signals(self) -> Iterator[None]:
+                yield
+
+        self._server = Server(config)
         await self._server.serve(sockets=[self._sock])
 
     def stop(self) -> None:

@@ -16,7 +16,9 @@ Part = Callable[[], Mapping[str, int]]
 class Watch:
     """Ask every part for its statistics; judge readiness."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_offset_s: Callable[[], float]) -> None:
+        """`clock_offset_s` says by how much the system's clock was stepped since the start."""
+        self._clock_offset_s = clock_offset_s
         self._parts: dict[str, Part] = {}
         self._unready: dict[str, str] = {"start": "starting"}
         self._degraded: Callable[[], Mapping[str, str]] = dict
@@ -55,6 +57,7 @@ class Watch:
         usage = getrusage(RUSAGE_SELF)
         found["process"] = {
             "loop_lag_us_max": int(self.loop_lag_ms_max * 1000),
+            "clock_offset_ms": int(self._clock_offset_s() * 1000),
             "rss_peak_kib": usage.ru_maxrss,
             "cpu_ms": int((usage.ru_utime + usage.ru_stime) * 1000),
         }

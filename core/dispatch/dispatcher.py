@@ -55,26 +55,49 @@ def seek_unit(state: State, incident: Incident) -> None:
     """Put it in the queue for a unit, if it needs one and there is a place to send it to."""
     if not (incident.released and incident.located) or incident.active_orders:
         return
+    state.drop_timer(f"unattended:{incident.incident_id}")
+    if incident.incident_id in state.incidents_waiting:
+        return
     pushed = state.incidents_waiting.push(incident.incident_id, incident.urgency_ms)
     if pushed.left_out is not None:
         state.warn("incident_queue_full", pushed.left_out, incident.county, "order a unit by hand")
 
 
 def serve_waiting(state: State, heads: int = HEADS_MAX) -> None:
-    """Order units for waiting incidents, the most urgent first, while there is anyone to send."""
-    if state.settings.dispatch != "automatic":
+    """Order units for waiting incidents while there is anyone to send.
+
+    The `heads` most urgent are tried, and as many of those behind them in turn: an incident that nobody can
+    serve (out of reach, no such capability) does not hold up the others, whoever waits is tried again soon.
+    """
+    if state.settings.dispatch != "automatic" or not state.columns.free:
         return
-    for member in state.incidents_waiting.first(heads):
+    waiting = state.incidents_waiting.first(len(state.incidents_waiting))
+    behind = waiting[heads:]
+    start = state.turn % len(behind) if behind else 0
+    state.turn = start + heads
+    for member in (*waiting[:heads], *(behind[start:] + behind[:start])[:heads]):
         if not state.columns.free:
             return
-        incident = state.incidents[IncidentId(member)]
+        _serve(state, state.incidents[IncidentId(member)])
+
+
+def _serve(state: State, incident: Incident) -> None:
+    """Order the best unit for one waiting incident, if any can go."""
+    ranking = _rank(state, incident)
+    if not ranking.candidates and incident.unsigned:
+        incident.unsigned.clear()  # nobody else: a unit that missed one order may hear the next
         ranking = _rank(state, incident)
-        if not ranking.candidates:
-            continue
-        best = state.unit_ids[ranking.candidates[0].row]
-        if best != incident.best:
-            ranking = recommend(state, incident)
-        issue(state, incident, best, eta_s=ranking.candidates[0].travel_ms / 1000)
+    if not ranking.candidates:
+        if not incident.told_stuck:
+            incident.told_stuck = True
+            state.warn(
+                "no_unit_can_go", incident.incident_id, incident.county, "there are free units, none of use"
+            )
+        return
+    best = state.unit_ids[ranking.candidates[0].row]
+    if best != incident.best:
+        ranking = recommend(state, incident)
+    issue(state, incident, best, eta_s=ranking.candidates[0].travel_ms / 1000)
 
 
 def issue(state: State, incident: Incident, unit_id: UnitId, *, eta_s: float | None) -> None:
@@ -116,7 +139,7 @@ def _rank(state: State, incident: Incident) -> Ranking:
         lat=incident.lat,
         lon=incident.lon,
         county_index=state.county_index(incident.county),
-        need_mask=state.capability_mask(state.settings.needs.get(incident.category, ())),
+        need_mask=state.need_mask(incident.category),
         now_ms=state.now_ns // 1_000_000,
-        excluded_rows=[state.units[unit_id].row for unit_id in incident.passed_over],
+        excluded_rows=[state.units[unit_id].row for unit_id in (*incident.passed_over, *incident.unsigned)],
     )

@@ -31,7 +31,7 @@ def incident_for(state: State, call: Call, fact: CallReceived) -> Incident:
 
 
 def open_incident(state: State, county: CountyCode, level: int, category: str = "") -> Incident:
-    """Open one; when the table is full the oldest unattended one is closed aloud to make room."""
+    """Open one; when the table is full the oldest idle one is closed aloud to make room."""
     if len(state.incidents) >= state.settings.incidents_open_max:
         _make_room(state)
     incident = Incident(
@@ -67,8 +67,7 @@ def caller_gone(state: State, call: Call) -> None:
 
 def watch_unattended(state: State, incident: Incident) -> None:
     """Set the clock on an incident that no caller and no unit holds open and that waits for no unit."""
-    waits_for_unit = incident.released and incident.located
-    if incident.live_calls or incident.active_orders or waits_for_unit:
+    if not incident.unattended:
         return
     due_ns = state.now_ns + state.settings.unattended_close_s * NS_PER_S
     state.set_timer(f"unattended:{incident.incident_id}", due_ns)
@@ -77,7 +76,7 @@ def watch_unattended(state: State, incident: Incident) -> None:
 def unattended_due(state: State, fact: TimerFired) -> None:
     """Nobody came back to it: close it, and say so."""
     incident = state.incidents.get(IncidentId(fact.key.partition(":")[2]))
-    if incident is None or incident.live_calls or incident.active_orders:
+    if incident is None or not incident.unattended:
         return
     state.warn("incident_unattended", incident.incident_id, incident.county, "closed; ring the caller back")
     close(state, incident, "unattended")
@@ -112,13 +111,12 @@ def _recent_near(state: State, lat: float, lon: float) -> Incident | None:
 
 
 def _make_room(state: State) -> None:
-    """Close the oldest that nobody calls about and nobody drives to; if there is none, the table grows."""
-    unattended = (
-        incident
-        for incident in state.incidents.values()
-        if not (incident.live_calls or incident.active_orders or (incident.released and incident.located))
-    )
-    oldest = next(unattended, None)
+    """Close the oldest unattended one, else the oldest that waits for a unit without a caller on the line.
+
+    If there is neither, each holds a live call or an ordered unit, and those have limits of their own.
+    """
+    idle = [i for i in state.incidents.values() if not (i.live_calls or i.active_orders)]
+    oldest = next((incident for incident in idle if incident.unattended), idle[0] if idle else None)
     if oldest is not None:
-        state.warn("incidents_full", oldest.incident_id, oldest.county, "closed to make room: ring back")
+        state.warn("incidents_full", oldest.incident_id, oldest.county, "closed to make room: hand it over")
         close(state, oldest, "displaced")

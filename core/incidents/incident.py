@@ -28,7 +28,11 @@ class Incident(msgspec.Struct, kw_only=True):
     released: bool = False
     "True once someone has spoken to a caller (or a desk or an officer vouches): units may be ordered."
     passed_over: list[UnitId] = []
-    "Units that declined or did not sign: not ordered again for this."
+    "Units that declined, or cannot be meant: not ordered for this."
+    unsigned: list[UnitId] = []
+    "Units that did not sign in time: not ordered again while there is anyone else."
+    told_stuck: bool = False
+    "True once the desk was told that no free unit can go."
     best: UnitId = UnitId("")
     "The first candidate of the newest recommendation."
     revision: int = 0
@@ -38,6 +42,12 @@ class Incident(msgspec.Struct, kw_only=True):
     def located(self) -> bool:
         """True when there is a place to send someone to."""
         return self.lat is not None
+
+    @property
+    def unattended(self) -> bool:
+        """True when no caller and no unit holds it open and it does not wait for a unit."""
+        waits_for_unit = self.released and self.located
+        return not (self.live_calls or self.active_orders or waits_for_unit)
 
 
 def told(incident: Incident, *, at_us: int) -> IncidentUpdated:

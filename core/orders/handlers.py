@@ -13,6 +13,11 @@ from core.orders.order import Order, on_the_air, told
 from core.state import State
 from core.units.status import leave_order, take_status
 
+NS_PER_S = 1_000_000_000
+GRACE_S = 30  # to sign after the machine or the broker was away: the measure of a prompt signature
+WITHDRAWN_S = 3600  # how long a withdrawal is repeated to whoever acts on the order; a guess above any drive
+UNSIGNED = frozenset({"issued", "delivered"})
+
 STATUS_AFTER: dict[Ack, UnitStatus] = {
     "signed": "acknowledged",
     "enroute": "enroute",
@@ -23,6 +28,11 @@ STATUS_AFTER: dict[Ack, UnitStatus] = {
 
 def acked(state: State, fact: OrderAcked) -> None:
     """A unit answered. A stranger's ack or one for another version is not an answer."""
+    order = state.withdrawn.get(fact.order_id)
+    if order is not None and order.unit_id == fact.unit_id and fact.ack not in ("declined", "clear"):
+        state.say(on_the_air(order, cancelled=True))  # it has not heard that we took it back
+        state.count("ack_of_withdrawn")
+        return
     order = _known(state, fact.order_id)
     if order.unit_id != fact.unit_id:
         raise OutOfTurnError("an ack from a unit the order is not for")
@@ -31,7 +41,7 @@ def acked(state: State, fact: OrderAcked) -> None:
     if not _move(state, order, fact.ack, fact.reason):
         return
     unit = state.units[order.unit_id]
-    if fact.ack in STATUS_AFTER:
+    if fact.ack in STATUS_AFTER and unit.status != "emergency":
         take_status(state, unit, STATUS_AFTER[fact.ack])
     elif order.state == "clear":
         _finish(state, order)
@@ -42,25 +52,64 @@ def acked(state: State, fact: OrderAcked) -> None:
 def sign_due(state: State, fact: TimerFired) -> None:
     """Nobody signed in time: take the order back, tell the desk, send the next unit."""
     order = state.orders.get(OrderId(fact.key.partition(":")[2]))
-    if order is None or order.state not in {"issued", "delivered"}:
+    if order is None or order.state not in UNSIGNED:
+        return
+    if "mqtt" in state.away:
+        _grant(state, order)  # nobody can sign while the broker is away
         return
     state.warn("order_unsigned", order.order_id, order.county, f"{order.unit_id} did not sign")
-    withdraw(state, order, "expired", "not signed in time")
+    incident = state.incidents.get(order.incident_id)
+    if incident is not None:
+        incident.unsigned.append(order.unit_id)
+    _take_back(state, order, "expired", "not signed in time")
+    _fall_through(state, order)
 
 
-def withdraw(state: State, order: Order, heard: OrderHeard, reason: str) -> None:
-    """Take an order back (`expired` or `cancelled`), on the air too."""
-    order.version += 1
-    _move(state, order, heard, reason)
-    state.say(on_the_air(order, cancelled=True))
+def cancel(state: State, order: Order, reason: str) -> None:
+    """A desk takes an order back: nobody else is sent by itself, the desk decides what follows."""
+    incident = state.incidents.get(order.incident_id)
+    if incident is not None:
+        incident.released = False
+    _take_back(state, order, "cancelled", reason)
     _fall_through(state, order)
 
 
 def resume(state: State) -> None:
-    """After a restart: send again what no radio has confirmed; the unit knows the id and version."""
+    """After a restart: send again what may not have left; the unit knows the id and version.
+
+    Whoever has not signed gets time: the machine was away, not the unit.
+    """
+    grant_time(state)
     for order in state.orders.values():
         if order.state == "issued":
             state.say(on_the_air(order))
+    for order in state.withdrawn.values():
+        state.say(on_the_air(order, cancelled=True))
+
+
+def grant_time(state: State) -> None:
+    """The machine or the broker is back: give whoever could not sign meanwhile time to do it."""
+    for order in state.orders.values():
+        if order.state in UNSIGNED:
+            _grant(state, order)
+
+
+def forget_withdrawn(state: State, fact: TimerFired) -> None:
+    """A unit that has not heard of a withdrawal by now will not act on the order any more."""
+    state.withdrawn.pop(OrderId(fact.key.partition(":")[2]), None)
+
+
+def _grant(state: State, order: Order) -> None:
+    order.deadline_ns = max(order.deadline_ns, state.now_ns + GRACE_S * NS_PER_S)
+    state.set_timer(f"sign:{order.order_id}", order.deadline_ns)
+
+
+def _take_back(state: State, order: Order, heard: OrderHeard, reason: str) -> None:
+    order.version += 1
+    _move(state, order, heard, reason)
+    state.withdrawn[order.order_id] = order
+    state.set_timer(f"withdrawn:{order.order_id}", state.now_ns + WITHDRAWN_S * NS_PER_S)
+    state.say(on_the_air(order, cancelled=True))
 
 
 def _known(state: State, order_id: OrderId) -> Order:
@@ -96,7 +145,8 @@ def _fall_through(state: State, order: Order) -> None:
     incident = state.incidents.get(order.incident_id)
     if incident is None:
         return
-    incident.passed_over.append(order.unit_id)
+    if order.state == "declined":
+        incident.passed_over.append(order.unit_id)
     if not incident.active_orders:
         incident.state = incident_step(incident.state, "withdrawn")
         if incident.located:

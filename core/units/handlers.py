@@ -36,16 +36,20 @@ def moved(state: State, fact: UnitsMoved) -> None:
 
 
 def reported(state: State, fact: UnitReported) -> None:
-    """Take over a status. An older one than the last is late and changes nothing."""
+    """Take over a status. One that is not newer than the last (device time) changes nothing."""
     unit = _known(state, fact.unit_id)
     if fact.status in OURS:
         raise OutOfTurnError(f"a unit cannot make itself {fact.status}")
-    if (fact.tst, fact.seq) < (unit.status_tst, unit.status_seq):
-        state.count("status_late")
+    if fact.tst and (fact.tst, fact.seq) <= (unit.status_tst, unit.status_seq):
+        state.count("status_late")  # or the broker's retained copy of what we know
+        return
+    if unit.status == "emergency" and not fact.tst:
+        state.count("status_in_emergency")  # only a status that is surely newer ends a cry for help
         return
     repeated = unit.heard_status and unit.status == fact.status
     unit.heard_status = True
-    unit.status_tst, unit.status_seq = fact.tst, fact.seq
+    if fact.tst:
+        unit.status_tst, unit.status_seq = fact.tst, fact.seq
     if not repeated:
         take_status(state, unit, fact.status)
         serve_waiting(state)
@@ -64,7 +68,10 @@ def called(state: State, fact: UnitCalled) -> None:
     if fact.event == "text":
         return
     take_status(state, unit, "emergency")
+    if unit.emergency in state.incidents:
+        return  # pressed again: help is on its way, and the desk has been told again
     incident = open_incident(state, unit.entry.county, 1, f"officer_{fact.event}")
+    unit.emergency = incident.incident_id
     incident.passed_over.append(unit.entry.unit_id)
     if lat is not None and lon is not None:
         locate(state, incident, lat, lon, unit.entry.call_sign)

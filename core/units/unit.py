@@ -5,7 +5,7 @@ import msgspec
 
 from core.effects import Position, UnitUpdated
 from core.events import Link, RosterUnit, UnitStatus
-from core.ids import OrderId
+from core.ids import IncidentId, OrderId
 
 
 class Unit(msgspec.Struct, kw_only=True):
@@ -23,6 +23,8 @@ class Unit(msgspec.Struct, kw_only=True):
     status_tst: int = 0
     status_seq: int = 0
     last_event: tuple[str, int, int] = ("", 0, 0)
+    emergency: IncidentId = IncidentId("")
+    "The incident its emergency button opened last."
     out_of_turn: bool = False
 
     @property

@@ -15,7 +15,7 @@ import apsw
 
 from core.ids import CountyCode
 from gateway.errors import JournalBrokenError
-from gateway.journal.record import FACT_ENCODER, Numbered, Record, link
+from gateway.journal.record import Numbered, Record, link
 
 SCHEMA_VERSION = 1
 BUSY_MS = 5000  # a reader's short lock may make the writer wait this long, no longer
@@ -116,10 +116,8 @@ class WritableFile:
         facts: list[tuple[object, ...]] = []
         decisions: list[tuple[object, ...]] = []
         for record in records:
-            data = FACT_ENCODER.encode(record.fact)
-            chain = link(chain, record.seq, record.at_ns, data, [made.data for made in record.decisions])
-            kind = str(record.fact.__struct_config__.tag)
-            facts.append((record.seq, record.at_ns, record.mono_ns, kind, data, chain))
+            chain = link(chain, record.seq, record.at_ns, record.data, [m.data for m in record.decisions])
+            facts.append((record.seq, record.at_ns, record.mono_ns, record.type, record.data, chain))
             decisions.extend((m.n, m.seq, m.county, m.type, m.data) for m in record.decisions)
         with self._db:
             self._db.executemany("INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?)", facts)

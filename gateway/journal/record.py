@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from core.effects import Decision
-from core.events import AnyFact, Fact
+from core.events import AnyFact, CallReceived, Fact
 from core.ids import CountyCode
 
 FACT_ENCODER = msgspec.msgpack.Encoder()
@@ -33,8 +33,23 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     seq: int
     at_ns: int
     mono_ns: int
-    fact: Fact
+    type: str
+    data: bytes
+    "The fact, as msgpack."
     decisions: tuple[Numbered, ...]
+
+
+def tag_of(message: Fact | Decision) -> str:
+    """Return the type under which it is recorded and published."""
+    return str(message.__struct_config__.tag)
+
+
+def key_of(fact: Fact) -> str:
+    """Return what makes a fact the same one when the world sends it again, whenever that is."""
+    if isinstance(fact, CallReceived):
+        return f"call {fact.sip_call_id}"
+    timeless = FACT_ENCODER.encode(msgspec.structs.replace(fact, at_ns=0))
+    return f"{tag_of(fact)} {hashlib.sha256(timeless).hexdigest()[:16]}"
 
 
 def number(decisions: Sequence[Decision], *, seq: int, first: int) -> tuple[Numbered, ...]:
@@ -44,7 +59,7 @@ def number(decisions: Sequence[Decision], *, seq: int, first: int) -> tuple[Numb
             n=first + i,
             seq=seq,
             county=decision.county,
-            type=str(decision.__struct_config__.tag),
+            type=tag_of(decision),
             data=DECISION_ENCODER.encode(decision),
         )
         for i, decision in enumerate(decisions)

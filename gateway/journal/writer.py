@@ -70,6 +70,7 @@ class Journal:
     def lock(self) -> None:
         """Take the folder for this process. Raises JournalFolderError or JournalBusyError."""
         try:
+            os.umask(os.umask(0o077) | 0o027)  # the journal is as confidential as the calls
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock_fd = os.open(self.folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

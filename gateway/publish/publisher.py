@@ -19,7 +19,7 @@ from core.effects import IndexUnits, ShowPositions
 from core.events import LeadTaken, NeighbourBack, NeighbourGone
 from core.ids import CountyCode
 from device_adapters.adapter import Clock, Door
-from gateway.errors import NeighbourAwayError, RefusedError
+from gateway.errors import JournalError, NeighbourAwayError, RefusedError
 from gateway.journal import reader
 from gateway.journal.record import Numbered
 from gateway.publish.redis import Lead, Store
@@ -46,9 +46,10 @@ class RedisPublisher:
         journal_id: str,
         folder: Path,
         epochs: dict[CountyCode, int],
+        on_verdict: Callable[[], None] = lambda: None,
         spread: Callable[[], float] = random.random,
     ) -> None:
-        """`epochs` are the highest used so far, by county; `spread` in [0, 1) is the jitter of the back-off."""
+        """`epochs` are the highest used so far; `on_verdict` is called when orders may leave; `spread` is jitter."""
         self._settings = settings
         self._clock = clock
         self._store = Store(settings, node, journal_id)
@@ -70,8 +71,11 @@ class RedisPublisher:
         self._stopping = False
         self._told_gone = False
         self.connected = False
-        self.refused = ""
-        "Who leads instead of us, or empty. While it is set no order may leave this gateway."
+        self.refused = "Redis has not been asked yet"
+        "Why no order may leave this gateway (another leads); empty when we lead or Redis is away."
+        self._on_verdict = on_verdict
+        self._sent: dict[CountyCode, int] = {}
+        "The number of our last decision in each county's stream, as far as we know."
         self._counts: Counter[str] = Counter()
 
     def resume(self, newest: dict[CountyCode, int]) -> None:
@@ -133,6 +137,7 @@ class RedisPublisher:
     async def _take_leads(self, door: Door) -> None:
         """Lead every county we have anything for, and find out how far each stream has come."""
         self._leads.clear()
+        self._sent.clear()
         for county in sorted({*self._newest, *self._index, *self._ticks}):
             await self._lead(county, door)
         behind = [
@@ -153,7 +158,7 @@ class RedisPublisher:
     def _came_back(self, door: Door) -> None:
         if not self.connected:
             self.connected = True
-            self.refused = ""
+            self._judge("")
             if self._told_gone:
                 self._told_gone = False
                 log.info("neighbour_back", name=self.name)
@@ -161,12 +166,17 @@ class RedisPublisher:
 
     def _went_away(self, door: Door, error: Exception) -> None:
         self.connected = False
-        self.refused = str(error) if isinstance(error, RefusedError) else ""
+        self._judge(str(error) if isinstance(error, RefusedError) else "")
         self._counts["attempts_failed"] += 1
         if not self._told_gone:
             self._told_gone = True
             log.warning("neighbour_gone", name=self.name, reason=str(error))
             door.feed(NeighbourGone(at_ns=self._clock.wall_ns(), name=self.name, reason=str(error)))
+
+    def _judge(self, refused: str) -> None:
+        self.refused = refused
+        if not refused:
+            self._on_verdict()
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than until `stop`."""
@@ -196,7 +206,9 @@ class RedisPublisher:
                 return
             if loop.time() >= renew_at:
                 for county, lead in list(self._leads.items()):
-                    await self._store.lead(county, lead.epoch, 0)
+                    renewed = await self._store.lead(county, lead.epoch, 0)
+                    if renewed.sent_n < self._sent.get(county, 0):
+                        raise NeighbourAwayError("Redis has lost its memory")
                 renew_at = loop.time() + renew_s
             alarm = loop.call_at(renew_at, self._wake.set)
             await self._wake.wait()
@@ -213,7 +225,10 @@ class RedisPublisher:
 
     async def _send_from_journal(self, door: Door) -> None:
         """Memory does not reach back far enough: read on from the disk, off the loop."""
-        found = await asyncio.to_thread(_some, self._folder, self._cursor)
+        try:
+            found = await asyncio.to_thread(_some, self._folder, self._cursor)
+        except JournalError as error:  # a reader's trouble is not the callers'
+            raise NeighbourAwayError(f"the journal cannot be read back: {error}") from None
         assert found, "what was published is in the journal"
         for start in range(0, len(found), BATCH_MAX):
             await self._send(found[start : start + BATCH_MAX], door)
@@ -227,6 +242,7 @@ class RedisPublisher:
             missing = [made for made in mine if made.n > lead.sent_n]
             if missing:
                 self._counts["published"] += await self._store.commit(county, lead.epoch, missing)
+                self._sent[county] = missing[-1].n
         self._cursor = batch[-1].n
 
     async def _send_index(self) -> None:

@@ -84,7 +84,7 @@ class Store:
             member, score = queue_change(decision)
             args += (f"{epoch}-{made.n}", made.type, made.data, index, int(is_last(decision)), member)
             args.append("" if score is None else score)
-        keys = [key(county, name) for name in ("decisions", "queue", "bell", *states)]
+        keys = [key(county, name) for name in ("decisions", "queue", "bell", "journal", *states)]
         return int(await self._run(self._commit(keys=keys, args=args)))
 
     async def show_positions(self, epoch: int, seq: int, shown: ShowPositions) -> None:

@@ -32,10 +32,12 @@ return {epoch, seq}
 """
 
 COMMIT = """
--- KEYS: decisions, queue, bell, then the state hashes.
+-- KEYS: decisions, queue, bell, journal, then the state hashes.
 -- ARGV: stream length, keep s, then 7 for each decision:
 --       id, type, data, index of its state key (0: none), last ('1'/'0'), queue member, score ('' takes out)
 -- -> how many were new.  XADD first: when it refuses an id, nothing else of that decision happens.
+-- A Redis that has lost its memory has lost the journal's name too: it must be asked first how far it has come.
+if redis.call('EXISTS', KEYS[4]) == 0 then return redis.error_reply('FORGOTTEN nobody leads here') end
 local new, top = 0, nil
 for i = 3, #ARGV, 7 do
     local id, data, state = ARGV[i], ARGV[i + 2], tonumber(ARGV[i + 3])
@@ -48,8 +50,8 @@ for i = 3, #ARGV, 7 do
     else
         new, top = new + 1, id
         if state > 0 then
-            redis.call('HSET', KEYS[3 + state], 'data', data, 'id', id)
-            if ARGV[i + 4] == '1' then redis.call('EXPIRE', KEYS[3 + state], ARGV[2]) end
+            redis.call('HSET', KEYS[4 + state], 'data', data, 'id', id)
+            if ARGV[i + 4] == '1' then redis.call('EXPIRE', KEYS[4 + state], ARGV[2]) end
         end
         if ARGV[i + 5] ~= '' then
             if ARGV[i + 6] == '' then redis.call('ZREM', KEYS[2], ARGV[i + 5])
