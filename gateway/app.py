@@ -104,6 +104,7 @@ class App:
             self._settle()
             self.watch.ready("start")
             notify("READY=1")
+            log.info("ready", sip=[f"{host}:{port}" for host, port in self.sip.addresses()])
             self._on_ready()
             await self._stopping.wait()
             await self._drain()

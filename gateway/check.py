@@ -4,7 +4,6 @@
 import asyncio
 import os
 import re
-import socket
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 
 from core.errors import CoreError
 from core.ids import CountyCode
+from device_adapters.mqtt.session import try_login
 from device_adapters.sip.adapter import SipAdapter
 from device_adapters.sip.errors import ListenError
 from gateway.clock import SystemClock
@@ -20,8 +20,6 @@ from gateway.config import Config, HttpSettings, read_roster
 from gateway.errors import GatewayError, StartError
 from gateway.ops import listen
 from gateway.publish.redis import AWAY, client
-
-CONNECT_S = 2.0  # a neighbour in the same building that takes longer is not there
 
 Attempt = Callable[[Config], Awaitable[str]]
 
@@ -83,11 +81,10 @@ async def _redis(config: Config) -> str:
 
 async def _mqtt(config: Config) -> str:
     try:
-        with socket.create_connection((config.mqtt.host, config.mqtt.port), CONNECT_S):
-            pass
+        await try_login(config.mqtt)
     except OSError as error:
-        raise StartError(f"{config.mqtt.url} does not answer: {error}") from None
-    return f"{config.mqtt.url} takes connections"
+        raise StartError(f"{config.mqtt.url}: {error}") from None
+    return f"{config.mqtt.url} lets us in"
 
 
 async def _units(config: Config) -> str:

@@ -120,10 +120,9 @@ def _configured(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above zero")
-    return number
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above zero")
+    return int(text)
 
 
 def _listen(text: str) -> str:
@@ -175,8 +174,11 @@ def _warmup(_: argparse.Namespace) -> int:
 
 
 def _cat(args: argparse.Namespace) -> int:
-    from gateway.journal.cat import cat
+    from gateway.journal.cat import cat, fact_types
 
+    if args.type is not None and args.type not in fact_types():
+        print(f"gateway: no fact is a {args.type!r}; there are {', '.join(fact_types())}", file=sys.stderr)
+        return 2
     return cat(args.data, only=args.type, follow=args.follow)
 
 

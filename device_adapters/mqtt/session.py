@@ -299,3 +299,24 @@ def _properties(message: Outgoing) -> Properties:
     extras.ResponseTopic = message.reply_to
     extras.CorrelationData = message.correlation
     return extras
+
+
+async def try_login(settings: MqttSettings) -> None:
+    """Connect as the gateway would and leave again. Raises OSError with the broker's or the network's reason."""
+    client = aiomqtt.Client(
+        settings.host,
+        settings.port,
+        username=settings.username or None,
+        password=_password(settings),
+        logger=_SILENT,
+        identifier=f"{settings.client_id}-check",
+        protocol=aiomqtt.ProtocolVersion.V5 if settings.protocol == "5" else aiomqtt.ProtocolVersion.V311,
+        timeout=ANSWER_S_MAX,
+        tls_context=_tls(settings),
+    )
+    client._client.connect_timeout = REACH_S_MAX
+    try:
+        async with client:
+            pass
+    except aiomqtt.MqttError as error:
+        raise OSError(str(error)) from None

@@ -53,11 +53,15 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, at start and by name."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-            raise ValueError(f"mqtt.url must be mqtt://host:port or mqtts://host:port, not {self.url!r}")
-        if parts.username or parts.password:
+        if "@" in self.url:  # first, so that no sentence below shows a password
             raise ValueError("mqtt.url carries no password: use mqtt.username and mqtt.password_file")
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:  # a bracket left open, or a port that is no number up to 65535
+            raise ValueError(f"mqtt.url must have a host and a port up to 65535, not {self.url!r}") from None
+        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or port == 0:
+            raise ValueError(f"mqtt.url must be mqtt://host:port or mqtts://host:port, not {self.url!r}")
         if not 0 < self.reconnect_s_min <= self.reconnect_s_max:
             raise ValueError("mqtt.reconnect_s_min must be above 0 and not above mqtt.reconnect_s_max")
         for name in _ABOVE_NOTHING:
@@ -65,6 +69,12 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 raise ValueError(f"mqtt.{name} must be above 0")
         if not 1 <= self.receive_max <= 65_535:
             raise ValueError("mqtt.receive_max must be from 1 to 65535")
+        if self.keepalive_s > 65_535:
+            raise ValueError("mqtt.keepalive_s must be at most 65535: its field on the wire has two octets")
+        if self.session_expiry_s >= 2**32:
+            raise ValueError(
+                "mqtt.session_expiry_s must be below 2**32: its field on the wire has four octets"
+            )
 
     @property
     def tls(self) -> bool:

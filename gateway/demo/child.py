@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from gateway.demo.servers import leash
+
 READY_S_MAX = 60.0  # a first start compiles the kernels: about 20 s on two busy cores
 STOP_S_MAX = 30.0
 LOOK_S = 0.02
@@ -80,7 +82,7 @@ def gateway(
     command = [sys.executable, "-m", "gateway", "serve", "--data", str(data), "--sip", f"127.0.0.1:{port}"]
     with log.open("a") as errors:
         child = subprocess.Popen(
-            [*command, *arguments],
+            [*leash("TERM"), *command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -16,13 +16,17 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import redis
 import uvloop
 from rich.console import Console
 from rich.live import Live
 
+from core.effects import RecommendationMade
 from core.events import CallReceived
+from core.ids import CountyCode
 from device_adapters.simulated.city import City
 from device_adapters.simulated.counties import COUNTIES
 from device_adapters.simulated.report import CityReport, Progress
@@ -31,7 +35,9 @@ from gateway.demo.child import Gateway, GatewayFailedError, free_udp_port, gatew
 from gateway.demo.servers import Server, ServerFailedError, ServerMissingError, choose_mqtt, choose_redis
 from gateway.errors import GatewayError
 from gateway.journal.reader import entries
+from gateway.publish.keys import key
 
+EXAMPLES_MAX = 300  # newest entries of each county looked through for an example to show
 PLAIN_EVERY_S = 5.0  # without a terminal, one line of progress this often
 
 
@@ -70,17 +76,20 @@ def wrong(report: CityReport) -> list[str]:
 def _run(console: Console, seconds: int | None, seed: int, calls_per_s: float, units: int) -> CityReport:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway110-demo-")))
-        redis, _ = _server(stack, console, choose_redis())
+        store, _ = _server(stack, console, choose_redis())
         mqtt, is_real = _server(stack, console, choose_mqtt())
         port = free_udp_port()
         length_s = math.inf if seconds is None else seconds
-        city = City(seed, COUNTIES, units, calls_per_s, length_s, (("127.0.0.1", port),), mqtt.url, redis.url)
-        config = _configure(folder, city, redis, mqtt, "5" if is_real else "3.1.1")
+        city = City(seed, COUNTIES, units, calls_per_s, length_s, (("127.0.0.1", port),), mqtt.url, store.url)
+        config = _configure(folder, city, store, mqtt, "5" if is_real else "3.1.1")
         running = stack.enter_context(gateway(folder, "--config", str(config), sip_port=port))
-        console.print(screen.ready(redis.url, mqtt.url, running.sip_address, running.wait_ready()))
+        console.print(screen.ready(store.url, mqtt.url, running.sip_address, running.wait_ready()))
         report = uvloop.run(_live(console, city))
         if city.first_decision is not None:
             console.print(screen.first(city.first_decision - _born_s()))
+        found = _best_example(store)
+        if found is not None:
+            console.print(screen.decision(*found))
         if running.stop() != 0:
             raise GatewayFailedError(running.log.read_text("utf-8", "replace")[-2000:])
         return _recorded(running, report)
@@ -96,12 +105,12 @@ def _server(
     return stack.enter_context(server), not banner
 
 
-def _configure(folder: Path, city: City, redis: Server, mqtt: Server, protocol: str) -> Path:
+def _configure(folder: Path, city: City, store: Server, mqtt: Server, protocol: str) -> Path:
     """Write what an operator would: a roster, and a trunk for each county's exchange."""
     (folder / "units.csv").write_text(city.units_csv, "utf-8")
     lines = [
         f'units = "{folder / "units.csv"}"',
-        f'redis = {{ url = "{redis.url}" }}',
+        f'redis = {{ url = "{store.url}" }}',
         f'mqtt = {{ url = "{mqtt.url}", protocol = "{protocol}" }}',
         'http = { listen = "" }',
         *(
@@ -135,6 +144,25 @@ def _plainly(console: Console) -> Callable[[Progress], None]:
             console.print(screen.line(progress))
 
     return tell
+
+
+def _best_example(at: Server) -> tuple[str, RecommendationMade] | None:
+    """Return a county's name and the recommendation with the most to say: several units, several reasons."""
+    best: tuple[int, str, RecommendationMade] | None = None
+    with redis.Redis.from_url(at.url) as connection:
+        for county in COUNTIES:
+            entries_found: Any = connection.xrevrange(
+                key(CountyCode(county.code), "decisions"), count=EXAMPLES_MAX
+            )
+            for _, fields in entries_found:
+                if fields[b"type"] == b"recommendation.made":
+                    made = msgspec.json.decode(fields[b"data"], type=RecommendationMade)
+                    said = made.located * (
+                        len(made.candidates[:3]) + sum(len(c.reasons) for c in made.candidates[:3])
+                    )
+                    if best is None or said > best[0]:
+                        best = (said, f"{county.name_en} · {county.name_zh}", made)
+    return best[1:] if best is not None else None
 
 
 def _born_s() -> float:

@@ -8,6 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from core.effects import RecommendationMade
 from device_adapters.simulated.report import CityReport, Progress
 
 
@@ -15,7 +16,8 @@ def title(seed: int, units: int, calls_per_s: float) -> RenderableType:
     """Return the first lines."""
     return Panel(
         f"Gateway 110 · 接处警演示\n12 counties, {units} units, {calls_per_s:g} calls a second, seed {seed}\n"
-        "real SIP over UDP, real MQTT, real decisions in Redis; Ctrl-C ends it",
+        "real SIP over UDP, real MQTT, real decisions in Redis; Ctrl-C ends it.\n"
+        "After the last call, conversations and signatures end: some 15 s more.",
         border_style="blue",
     )
 
@@ -33,6 +35,26 @@ def ready(redis: str, mqtt: str, sip: tuple[str, int], ready_s: float) -> Render
 def first(seconds: float) -> RenderableType:
     """Return how long the first caller had to wait for a machine that was off."""
     return Text(f"first decision readable {seconds:.2f} s after the start of this program", style="dim")
+
+
+def decision(county: str, made: RecommendationMade) -> RenderableType:
+    """Return one recommendation as a dispatcher reads it."""
+    table = Table(
+        title=f"One decision of {county}, with its reasons · 一条派警建议及理由", title_justify="left"
+    )
+    for heading in ("unit · 警力", "ETA · 预计 s", "distance · 距离 m", "cost · 代价 s", "reasons · 理由"):
+        table.add_column(heading, justify="left" if "unit" in heading or "reasons" in heading else "right")
+    for candidate in made.candidates[:3]:
+        reasons = " + ".join(f"{reason.kind} {reason.seconds:.0f}" for reason in candidate.reasons)
+        table.add_row(
+            candidate.unit_id,
+            "?" if candidate.eta_s is None else f"{candidate.eta_s:.0f}",
+            "?" if candidate.distance_m is None else f"{candidate.distance_m:,.0f}",
+            f"{candidate.cost_s:.0f}",
+            reasons,
+        )
+    others = ", ".join(f"{count} {reason}" for reason, count in sorted(made.excluded.items())) or "nobody"
+    return Group(table, Text(f"of {made.considered} that could go; left out · 排除: {others}", style="dim"))
 
 
 def live(progress: Progress) -> RenderableType:
@@ -74,9 +96,8 @@ def live(progress: Progress) -> RenderableType:
 def line(progress: Progress) -> str:
     """Return one line of progress, for a pipe."""
     return (
-        f"{progress.elapsed_s:4.0f} s  placed {progress.placed}  answered {progress.answered}  "
-        f"given up {progress.abandoned}  decided {progress.decided}  orders {progress.orders}  "
-        f"signed {progress.signed}  fixes {progress.fixes}"
+        f"{progress.elapsed_s:3.0f} s  placed {progress.placed} answered {progress.answered} "
+        f"given up {progress.abandoned} orders {progress.orders} signed {progress.signed} fixes {progress.fixes}"
     )
 
 

@@ -101,7 +101,7 @@ class Server:
     def _spawn(self) -> subprocess.Popen[bytes]:
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
-                (*_leash(), *self._command),
+                (*leash(), *self._command),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -228,14 +228,14 @@ def _start(scheme: str, command: Callable[[Path, int], list[str]], folder: Path,
     raise AssertionError("the last try returns or raises")
 
 
-def _leash() -> tuple[str, ...]:
+def leash(signal_name: str = "KILL") -> tuple[str, ...]:
     """Return the command before the command: the kernel ends the child when the thread that started it ends.
 
     setpriv sets that and becomes the child; a `preexec_fn` would do it in Python between fork and exec, which
     may deadlock beside numba's threads. Without util-linux the servers end with `with` only.
     """
     setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
+    return (setpriv, "--pdeathsig", signal_name, "--") if setpriv else ()
 
 
 def _binary(name: str, package: str) -> str:

@@ -5,9 +5,11 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
+from core.events import AnyFact
 from gateway.errors import JournalFolderError
 from gateway.journal.reader import Entry, entries
 
@@ -30,6 +32,11 @@ def cat(folder: Path, *, only: str | None, follow: bool) -> int:
         if not follow:
             return 0
         time.sleep(FOLLOW_S)
+
+
+def fact_types() -> list[str]:
+    """Return the types a journal may hold."""
+    return sorted(str(kind.__struct_config__.tag) for kind in get_args(AnyFact))
 
 
 def line(entry: Entry) -> bytes:

@@ -28,9 +28,17 @@ def one_line(text: str) -> str:
         (("serve", "--sipp", "x"), "unrecognized arguments: --sipp"),
         (("journal",), "required: cat|verify"),
         (("replay",), "required: --data"),
-        (("demo", "--seconds", "0"), "0 is not above zero"),
+        (("demo", "--seconds", "0"), "0 is not a number above zero"),
         (("serve", "--config", "nowhere.toml"), "nowhere.toml cannot be read"),
         (("serve", "--answer", "sometimes"), "dispatch.answer"),
+        (("serve", "--redis", "foo"), "redis.url must be"),
+        (("serve", "--mqtt", "mqtt://h:99999"), "mqtt.url"),
+        (("check", "--redis", "redis://h:x"), "redis.url must be"),
+        (("demo", "--seconds", "abc"), "abc is not a number above zero"),
+        (
+            ("journal", "cat", "--data", "x", "--type", "nonsense"),
+            "no fact is a 'nonsense'; there are call.abandoned",
+        ),
     ],
 )
 def test_wrong_usage_exits_2_with_one_line_that_says_what_to_do(words: tuple[str, ...], said: str) -> None:
@@ -134,7 +142,11 @@ def test_load_without_a_gateway_says_how_to_start_one() -> None:
 
 def test_no_kernel_cache_does_not_stop_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    nowhere = {"NUMBA_CACHE_DIR": str(tmp_path / "file" / "x"), "HOME": str(tmp_path / "file")}
+    nowhere = {
+        "NUMBA_CACHE_DIR": str(tmp_path / "file" / "x"),
+        "HOME": str(tmp_path / "file"),
+        "TMPDIR": str(tmp_path),
+    }
 
     with gateway(tmp_path, "--http", "", environment=nowhere) as running:
         running.wait_ready()
