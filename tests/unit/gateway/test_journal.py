@@ -43,7 +43,9 @@ class Watcher:
 def record(seq: int, at_ns: int = START_NS) -> Record:
     fact: Fact = CallAnswered(at_ns=at_ns, leg=Leg(f"l{seq}"), sip_call_id=f"{seq}@x")
     told = [ServiceRestored(at_us=at_ns // 1000, county=COUNTY, name="x")] * (seq % 3)
-    return Record(seq, at_ns, 0, tag_of(fact), FACT_ENCODER.encode(fact), number(told, seq=seq, first=10 * seq))
+    return Record(
+        seq, at_ns, 0, tag_of(fact), FACT_ENCODER.encode(fact), number(told, seq=seq, first=10 * seq)
+    )
 
 
 async def until(condition: Callable[[], object]) -> None:
