@@ -34,6 +34,9 @@ def started(state: State, fact: ServiceStarted) -> None:
     tell_index(state)
     resume_calls(state)
     resume_orders(state)
+    for of, error in state.failures:
+        state.warn("fact_poisoned", of, state.county, error)
+    state.failures.clear()
 
 
 def lead_taken(state: State, fact: LeadTaken) -> None:
@@ -42,11 +45,14 @@ def lead_taken(state: State, fact: LeadTaken) -> None:
 
 
 def poisoned(state: State, fact: FactPoisoned) -> None:
-    """Remember what we failed on, and tell the desk: the world may send it again."""
+    """Remember what we failed on: the world may send it again. The desk is told by the next start.
+
+    The process that wrote this could say no more; so nothing follows from it here either, or replay would differ.
+    """
     state.poisoned[fact.key] = fact.of
+    state.failures.append((fact.of, fact.error))
     if len(state.poisoned) > POISONED_MAX:
         del state.poisoned[next(iter(state.poisoned))]
-    state.warn("fact_poisoned", fact.of, state.county, fact.error)
 
 
 def gone(state: State, fact: NeighbourGone) -> None:

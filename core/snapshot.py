@@ -46,6 +46,7 @@ class Saved(msgspec.Struct, kw_only=True):
     timers: dict[str, int]
     withdrawn: list[Order]
     poisoned: dict[str, str]
+    failures: list[tuple[str, str]]
     turn: int
     capacities: tuple[int, int]
     away: dict[str, str]
@@ -83,6 +84,7 @@ def take(engine: Engine) -> bytes:
             timers=state.timers,
             withdrawn=[*state.withdrawn.values()],
             poisoned=state.poisoned,
+            failures=state.failures,
             turn=state.turn,
             capacities=(state.calls_waiting.capacity, state.incidents_waiting.capacity),
             away=state.away,
@@ -128,7 +130,7 @@ def _fill(state: State, saved: Saved) -> None:
             queue.push(member, key_ms, protected)
     state.timers, state.away = saved.timers, saved.away
     state.withdrawn = {order.order_id: order for order in saved.withdrawn}
-    state.poisoned, state.turn = saved.poisoned, saved.turn
+    state.poisoned, state.failures, state.turn = saved.poisoned, saved.failures, saved.turn
     state.epochs, state.commands_read = saved.epochs, saved.commands_read
 
 

@@ -80,18 +80,17 @@ def resume(state: State) -> None:
     Whoever has not signed gets time: the machine was away, not the unit.
     """
     grant_time(state)
-    for order in state.orders.values():
-        if order.state == "issued":
-            state.say(on_the_air(order))
     for order in state.withdrawn.values():
         state.say(on_the_air(order, cancelled=True))
 
 
 def grant_time(state: State) -> None:
-    """The machine or the broker is back: give whoever could not sign meanwhile time to do it."""
+    """The machine or the broker is back: send again what may not have left, and give time to sign it."""
     for order in state.orders.values():
         if order.state in UNSIGNED:
             _grant(state, order)
+        if order.state == "issued":
+            state.say(on_the_air(order))
 
 
 def forget_withdrawn(state: State, fact: TimerFired) -> None:

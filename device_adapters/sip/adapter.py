@@ -2,7 +2,6 @@
 """The trunk's side of the house: sockets, a clock and endpoints here, facts at the door there."""
 
 import asyncio
-import re
 import secrets
 from collections import Counter
 from functools import partial
@@ -15,15 +14,13 @@ from device_adapters.adapter import Clock, Door
 from device_adapters.sip.endpoint import Endpoint
 from device_adapters.sip.errors import ListenError
 from device_adapters.sip.events import Abandoned, Address, Answered, Ended, Invited, SipEvent
-from device_adapters.sip.settings import SipSettings
+from device_adapters.sip.settings import SipSettings, listen_address, source_host, trunks_by_host
 from device_adapters.sip.udp import UdpSocket, reachable_host
 
 EARLY_S = 0.001
 "uvloop's timers fire up to one millisecond before their time."
 TAG_BYTES = 8
 "RFC 3261 19.3 asks for 32 random bits; a leg is unique for ever, so 64."
-
-_LISTEN = re.compile(r"udp:(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+)):(\d{1,5})$")
 
 
 class _Port:
@@ -44,7 +41,7 @@ class SipAdapter:
         self._settings = settings
         self._clock = clock
         self._county = county
-        self._trunks = {address: trunk for trunk in settings.trunks for address in trunk.addresses}
+        self._trunks = trunks_by_host(settings)
         self._ports: list[_Port] = []
         self._door: Door | None = None
         self._stopped = asyncio.Event()
@@ -119,11 +116,9 @@ class SipAdapter:
         return dict(total)
 
     async def _open_one(self, number: int, listen: str) -> None:
-        found = _LISTEN.match(listen)
-        if found is None:
-            raise ListenError(f"SIP cannot listen on {listen!r}: write udp:HOST:PORT.")
+        host, port = listen_address(listen)
         socket = UdpSocket(partial(self._received, number))
-        bound = await socket.open(found[1] or found[2], int(found[3]), self._settings.receive_buffer_bytes)
+        bound = await socket.open(host, port, self._settings.receive_buffer_bytes)
         shown = (self._settings.host or reachable_host(bound[0]), bound[1])
         endpoint = Endpoint(self._settings, shown, partial(_new_tag, number))
         self._ports.append(_Port(socket, bound, endpoint))
@@ -202,7 +197,7 @@ class SipAdapter:
 
     def _call_received(self, event: Invited, at_ns: int) -> CallReceived:
         host, number = event.peer
-        trunk = self._trunks.get(host)
+        trunk = self._trunks.get(source_host(host))
         return CallReceived(
             at_ns=at_ns,
             leg=event.leg,

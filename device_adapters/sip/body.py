@@ -10,6 +10,8 @@ PARTS_MAX = 16
 "An emergency INVITE carries two or three; SIPREC and eCall add a few (guess)."
 DEPTH_MAX = 3
 "multipart/mixed around multipart/related around multipart/alternative."
+PART_HEAD_OCTETS_MAX = 4_096
+"Headers of one part: three short lines. What has more is no part we read."
 
 _BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]+)"|([^\s;]+))', re.IGNORECASE)
 READ_KINDS = ("multipart/", "text/", "message/", "application/sdp", "application/pidf+xml")
@@ -62,6 +64,8 @@ def _collect(content_type: str, content_id: str, content: bytes, found: list[Par
         if piece.startswith(b"--") or len(found) >= PARTS_MAX:
             return
         head, _, inner = piece.partition(b"\r\n\r\n")
+        if len(head) > PART_HEAD_OCTETS_MAX:
+            continue
         headers = _part_headers(head.decode("latin-1"))
         _collect(
             headers.get("content-type", "text/plain"), headers.get("content-id", ""), inner, found, depth - 1

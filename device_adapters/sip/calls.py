@@ -15,6 +15,7 @@ from device_adapters.sip.message import MAGIC_COOKIE, Request
 from device_adapters.sip.response import ALLOW, respond
 from device_adapters.sip.sdp import SDP, UnreadableOfferError, answer, offer, offered
 from device_adapters.sip.settings import SipSettings
+from device_adapters.sip.strangers import Strangers
 from device_adapters.sip.timers import Timer, Timers
 from device_adapters.sip.transaction import CLIENT, INVITE, Transaction
 from device_adapters.sip.transaction import Act as Asked
@@ -41,6 +42,8 @@ class Calls:
         self._timers = timers
         self._events = events
         self._counters = counters
+        self.strangers = Strangers(settings)
+        "Who of those we hold is no listed trunk's."
         self._legs: dict[str, Dialog] = {}
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         self._sent_by = f"{host}:{address[1]}"
@@ -65,7 +68,7 @@ class Calls:
 
     def begin(self, request: Request, leg: Leg, transaction: Transaction, now: float) -> None:
         """Hold a new leg and tell of it."""
-        self._legs[leg] = Dialog(leg, request, transaction)
+        self._hold(Dialog(leg, request, transaction))
         limit_s = expires_s(request)
         if limit_s:
             self._timers.set(Timer.EXPIRES, leg, now + limit_s)
@@ -74,8 +77,9 @@ class Calls:
     def adopt(self, invite: Request, leg: Leg, state: Literal["ringing", "answered"], now: float) -> None:
         """Hold a leg of the process before us: nothing is told again, but everything can go on."""
         transaction = self._layer.open(INVITE, invite, leg)
-        dialog = self._legs[leg] = Dialog(leg, invite, transaction)
+        dialog = self._hold(Dialog(leg, invite, transaction))
         if state == "ringing":
+            dialog.state = State.ADOPTED
             self.hear(dialog, Heard.RING, now)
             return
         # Whether the ACK came is not known, and a caller who sent it long ago will not send it again.
@@ -97,11 +101,11 @@ class Calls:
             return False
         for act in acts:
             self._do(act, dialog, heard, status, now)
-        if dialog.state not in (State.INVITED, State.RINGING):
+        if dialog.state not in (State.INVITED, State.RINGING, State.ADOPTED):
             self._timers.drop(Timer.RING, dialog.leg)
             self._timers.drop(Timer.EXPIRES, dialog.leg)
-        if dialog.state is State.OVER:
-            self._legs.pop(dialog.leg, None)
+        if dialog.state is State.OVER and self._legs.pop(dialog.leg, None) is not None:
+            self.strangers.left(dialog.invite.source)
         return True
 
     def fire(self, timer: Timer, owner: Hashable, now: float) -> None:
@@ -138,6 +142,11 @@ class Calls:
         sdp = self._sdp(dialog, request) if offered(parts_of(request)) is not None else b""
         kind = f"Content-Type: {SDP}\r\n" if sdp else ""
         return self._contact + kind, sdp
+
+    def _hold(self, dialog: Dialog) -> Dialog:
+        self._legs[dialog.leg] = dialog
+        self.strangers.came(dialog.invite.source)
+        return dialog
 
     def _do(self, act: Act, dialog: Dialog, heard: Heard, status: int, now: float) -> None:
         match act:

@@ -18,6 +18,8 @@ class State(Enum):
     INVITED = auto()
     "100 Trying was said, no more."
     RINGING = auto()
+    ADOPTED = auto()
+    "It rang in the process before us; nobody knows whether a 200 left it too."
     ANSWERED = auto()
     "200 was said; the ACK is missing."
     TALKING = auto()
@@ -73,6 +75,13 @@ NEXT: dict[tuple[State, Heard], tuple[State, tuple[Act, ...]]] = {
     (S.RINGING, H.CANCEL): (S.OVER, GONE),
     (S.RINGING, H.BYE): (S.OVER, GONE),
     (S.RINGING, H.EXPIRED): (S.OVER, GONE),
+    (S.ADOPTED, H.RING): (S.ADOPTED, (A.SEND_180,)),
+    (S.ADOPTED, H.ANSWER): (S.ANSWERED, (A.SEND_200, A.TELL_ANSWERED)),
+    (S.ADOPTED, H.REFUSE): (S.OVER, (A.SEND_REFUSAL, A.TELL_ENDED)),
+    (S.ADOPTED, H.CANCEL): (S.OVER, GONE),
+    (S.ADOPTED, H.ACK): (S.ADOPTED, ()),
+    (S.ADOPTED, H.BYE): (S.OVER, (A.SEND_487, A.TELL_ANSWERED, A.TELL_ENDED)),  # who says BYE has heard the 200
+    (S.ADOPTED, H.EXPIRED): (S.OVER, GONE),
     (S.ANSWERED, H.ACK): (S.TALKING, (A.STOP_200,)),
     (S.ANSWERED, H.CANCEL): (S.ANSWERED, ()),  # crossed our 200: the caller says BYE next
     (S.ANSWERED, H.BYE): (S.OVER, (A.STOP_200, A.TELL_ENDED)),

@@ -41,6 +41,7 @@ class Endpoint:
         self._events: deque[SipEvent] = deque()
         self._layer = TransactionLayer(self._timers, settings.t1_ms / 1000, self._counters)
         self._calls = Calls(settings, address, self._layer, self._timers, self._events, self._counters)
+        self._strangers = self._calls.strangers
         self._new_tag = new_tag
         self._draining = False
         self._retry = f"Retry-After: {settings.retry_after_s}\r\nServer: {settings.server}\r\n"
@@ -49,6 +50,9 @@ class Endpoint:
 
     def receive_datagram(self, data: bytes, addr: Address, now: float) -> None:
         """Take one datagram from the network. Never raises."""
+        if self._settings.only_trunks and not self._strangers.listed(addr):
+            self._counters["unknown_source"] += 1
+            return
         try:
             message = read_message(data)
         except RemoteProtocolError as wrong:
@@ -181,6 +185,9 @@ class Endpoint:
             return 415, ACCEPT
         if self._draining or self._full or len(self._calls) >= self._settings.calls_max:
             self._counters["calls_refused"] += 1
+            return 503, self._retry
+        if self._strangers.turned_away(request.source):
+            self._counters["strangers_shed"] += 1
             return 503, self._retry
         return None
 

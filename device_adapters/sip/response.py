@@ -12,6 +12,7 @@ REASON = {
     400: "Bad Request",
     404: "Not Found",
     405: "Method Not Allowed",
+    414: "Request-URI Too Long",
     415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",

@@ -112,6 +112,9 @@ def _bound(host: str, port: int) -> socket.socket:
                 "End it (ss -ulpn shows it), or choose another with --sip.",
             ) from None
         raise ListenError(wrong.errno, f"SIP cannot listen on udp:{host}:{port}: {wrong.strerror}.") from None
+    except (OverflowError, ValueError) as wrong:  # a port above 65535, a name no resolver takes
+        opened.close()
+        raise ListenError(errno.EINVAL, f"SIP cannot listen on udp:{host!r}:{port}: {wrong}.") from None
     return opened
 
 

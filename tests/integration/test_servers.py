@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
 from gateway.demo import servers
 from gateway.demo.servers import Server, ServerMissingError
@@ -21,6 +23,19 @@ pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
 DOCS_RUN = ROOT / "docs" / "run"
+DEBIAN_REDIS = """supervised no
+maxmemory-policy allkeys-lru
+appendonly no
+save 3600 1 300 100 60 10000
+"""
+"Stands for Debian 12's redis.conf: ours must have the last word."
+DEBIAN_MOSQUITTO = """pid_file {folder}/mosquitto.pid
+persistence true
+persistence_location {folder}/
+log_dest file {folder}/mosquitto.log
+include_dir {folder}/conf.d
+"""
+"Debian 12's mosquitto.conf, in another folder. mosquitto refuses some settings that come twice."
 Start = Callable[[], AbstractContextManager[Server]]
 
 
@@ -140,10 +155,30 @@ def test_a_server_that_cannot_start_says_why() -> None:
         pass
 
 
-def test_the_example_configuration_is_one_redis_takes() -> None:
-    text = (DOCS_RUN / "redis.conf").read_text("utf-8").replace("port 6379", "")
+def test_the_example_for_redis_is_one_that_debians_configuration_can_include(tmp_path: Path) -> None:
+    included = tmp_path / "gateway110.conf"
+    included.write_text((DOCS_RUN / "redis.conf").read_text("utf-8").replace("port 6379", ""), "utf-8")
     try:
-        server = servers.redis_server(text.replace("bind 127.0.0.1 -::1", ""))
+        server = servers.redis_server(f"{DEBIAN_REDIS}include {included}")
+    except ServerMissingError as missing:
+        pytest.skip(str(missing))
+
+    with server as running, redis.Redis.from_url(running.url, decode_responses=True) as client:
+        in_force: Any = client.config_get("appendonly", "maxmemory-policy")
+        assert in_force == {"appendonly": "yes", "maxmemory-policy": "noeviction"}
+
+
+def test_the_example_for_mosquitto_is_one_that_debians_configuration_can_include() -> None:
+    def put(folder: Path) -> None:
+        (folder / "gateway110.passwd").touch()
+        (folder / "gateway110.acl").write_text((DOCS_RUN / "mosquitto.acl").read_text("utf-8"), "utf-8")
+        (folder / "conf.d").mkdir(exist_ok=True)
+        text = (DOCS_RUN / "mosquitto.conf").read_text("utf-8").replace("listener 1883 127.0.0.1", "")
+        included = text.replace("/etc/mosquitto/", f"{folder}/")
+        (folder / "conf.d" / "gateway110.conf").write_text(included, "utf-8")
+
+    try:
+        server = servers.mosquitto_server(DEBIAN_MOSQUITTO, keep=False, prepare=put)
     except ServerMissingError as missing:
         pytest.skip(str(missing))
 

@@ -117,6 +117,13 @@ def test_settings_name_host_and_port() -> None:
         {"url": "http://broker"},
         {"url": "mqtt://"},
         {"url": "mqtt://me:secret@broker"},
+        {"url": "http://me:secret@broker"},
+        {"url": "mqtt://broker:99999"},
+        {"url": "mqtt://broker:0"},
+        {"url": "mqtt://broker:port"},
+        {"url": "mqtt://[::1"},
+        {"keepalive_s": 65_536},
+        {"session_expiry_s": 2**32},
         {"tick_ms": 0},
         {"receive_max": 70_000},
         {"reconnect_s_min": 3.0, "reconnect_s_max": 1.0},
@@ -125,5 +132,7 @@ def test_settings_name_host_and_port() -> None:
     ],
 )
 def test_settings_that_cannot_work_are_refused_at_start(table: dict[str, object]) -> None:
-    with pytest.raises(msgspec.ValidationError):
+    with pytest.raises(msgspec.ValidationError, match=next(iter(table))) as refused:
         msgspec.convert(table, MqttSettings)
+
+    assert "secret" not in str(refused.value)

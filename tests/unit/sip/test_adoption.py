@@ -78,3 +78,15 @@ def test_what_cannot_be_adopted_is_refused() -> None:
     assert not sip.adopt(b"SIP/2.0 200 OK\r\n\r\n", THERE, LEG, "ringing", 0.0)
     assert sip.adopt(raw_invite(), THERE, LEG, "ringing", 0.0)
     assert not sip.adopt(raw_invite(), THERE, LEG, "ringing", 0.0)
+
+
+def test_who_hangs_up_a_call_the_old_process_may_have_answered_was_answered() -> None:
+    """The 200 left, the crash came before the journal knew: the caller's BYE tells."""
+    sip = endpoint()
+    caller = Peer(sip)
+    sip.adopt(raw_invite(), THERE, LEG, "ringing", 0.0)
+    caller.heard()
+
+    assert 200 in caller.bye(1.0)
+
+    assert [type(event) for event in events(sip)] == [Answered, Ended]

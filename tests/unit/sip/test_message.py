@@ -2,13 +2,21 @@
 import pytest
 
 from device_adapters.sip.errors import RemoteProtocolError
-from device_adapters.sip.message import HEADERS_MAX, MESSAGE_BYTES_MAX, Request, Response, read_message
+from device_adapters.sip.message import (
+    HEADERS_MAX,
+    LINE_OCTETS_MAX,
+    MESSAGE_BYTES_MAX,
+    Request,
+    Response,
+    read_message,
+)
 from device_adapters.sip.response import respond
 
 INVITE = (
     "INVITE sip:110@x SIP/2.0\r\nv: SIP/2.0/UDP 192.0.2.8;branch=z9hG4bKa;rport, SIP/2.0/UDP 192.0.2.9\r\n"
     "VIA: SIP/2.0/UDP 192.0.2.10\r\nf: <sip:1@x>;tag=f\r\nTo:\r\n <sip:110@x>\r\ni: c1\r\nCSEQ: 0007\r\n  INVITE\r\n"
 )
+LONG = "1" * LINE_OCTETS_MAX
 
 
 def request(text: str) -> Request:
@@ -65,10 +73,12 @@ def test_without_rport_the_answer_goes_to_the_port_of_the_via() -> None:
         (("sip:110@x SIP", "sip:110@x; lr SIP"), "request_line"),
         (("sip:110@x SIP", "sip:110@x?Route=%3Csip:y%3E SIP"), "uri_headers"),
         (("0007", "seven"), "cseq"),
-        (("0007", "9" * 5000), "cseq"),
+        (("0007", "9" * 4000), "cseq"),
         (("CSEQ: 0007\r\n  INVITE\r\n", "CSeq: 7 INVITE"), "no_end_of_headers"),
         (("i: c1", "i: c1\r\nno colon here"), "header_without_colon"),
         (("i: c1", "i: c1\r\nX: a\nb"), "stray_newline"),
+        (("i: c1", "i: c1\r\nX: " + "a" * LINE_OCTETS_MAX), "long_header"),
+        (("i: c1", "i: c1\r\nX: a" + "\r\n bcd" + " " * LINE_OCTETS_MAX), "long_header"),
     ],
 )
 def test_a_cosmetic_fault_is_named_and_forgiven(change: tuple[str, str], fault: str) -> None:
@@ -89,6 +99,12 @@ def test_a_cosmetic_fault_is_named_and_forgiven(change: tuple[str, str], fault: 
         (INVITE.replace("i: c1\r\n", "") + "\r\n", "no_call_id", 400),
         (INVITE.replace("192.0.2.9\r\n", "192.0.2.9;;,;,,\r\n") + "\r\n", "via_unreadable", 400),
         (INVITE.replace("SIP/2.0\r\nv", "SIP/7.0\r\nv") + "\r\n", "version", 505),
+        (INVITE.replace("110@x SIP", f"{LONG}@x SIP") + "\r\n", "long_request_line", 414),
+        (INVITE.replace("branch=z9hG4bKa", f"branch={LONG}") + "\r\n", "long_via", 400),
+        (INVITE.replace("sip:1@x", f"sip:{LONG}@x") + "\r\n", "long_from", 400),
+        (INVITE.replace("\r\n <sip:110@x>", f"\r\n <sip:{LONG}@x>") + "\r\n", "long_to", 400),
+        (INVITE.replace("i: c1", f"i: {LONG}") + "\r\n", "long_call_id", 400),
+        (INVITE.replace("0007", LONG) + "\r\n", "long_cseq", 400),
     ],
 )
 def test_a_request_without_a_meaning_is_refused_by_name(text: str, reason: str, status: int) -> None:
@@ -108,6 +124,7 @@ def test_a_request_without_a_meaning_is_refused_by_name(text: str, reason: str, 
         (b"SIP/2.0 4294967301 better\r\n\r\n", "status_code"),
         (b"x" * (MESSAGE_BYTES_MAX + 1), "too_long"),
         (b"OPTIONS sip:x SIP/2.0\r\n" + b"a: b\r\n" * HEADERS_MAX + b"\r\n", "too_many_headers"),
+        (b"OPTIONS sip:x SIP/2.0\r\na: b" + b"\r\n b" * HEADERS_MAX + b"\r\n\r\n", "too_many_headers"),
     ],
 )
 def test_what_is_not_sip_is_refused_by_name(data: bytes, reason: str) -> None:

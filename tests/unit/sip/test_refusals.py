@@ -3,6 +3,8 @@
 
 import pytest
 
+from device_adapters.sip.events import Invited
+from device_adapters.sip.message import LINE_OCTETS_MAX
 from device_adapters.sip.settings import SipSettings
 from tests.unit.sip.peer import Peer, endpoint, ringing, talking
 
@@ -110,3 +112,27 @@ def test_an_answer_to_nothing_is_dropped() -> None:
 
     assert peer.say("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bKx\r\nCSeq: 1 BYE\r\n\r\n") == []
     assert peer.sip.statistics()["responses_unasked"] == 1
+
+
+def test_a_header_longer_than_anyone_needs_is_left_out_and_the_call_is_taken() -> None:
+    caller = Peer(endpoint())
+
+    assert caller.invite(extra=f"P-Asserted-Identity: <sip:1@x>{' ' * LINE_OCTETS_MAX};\r\n") == [100]
+
+    told = caller.sip.next_event()
+    assert isinstance(told, Invited)
+    assert (told.caller, len(told.raw) > LINE_OCTETS_MAX) == ("13800138000", True)
+    assert caller.sip.statistics()["anomaly_long_header"] == 1
+
+
+@pytest.mark.parametrize(("line", "statuses"), [("From", [400]), ("To", [400]), ("CSeq", [400]), ("Via", [])])
+def test_a_line_no_answer_can_do_without_is_refused_by_name_when_it_is_too_long(
+    line: str, statuses: list[int]
+) -> None:
+    caller = Peer(endpoint())
+
+    text = caller.text("INVITE").replace(f"\r\n{line}: ", f"\r\n{line}: {'x' * LINE_OCTETS_MAX}")
+
+    assert caller.say(text) == statuses
+    assert caller.sip.next_event() is None
+    assert caller.sip.statistics()[f"anomaly_long_{line.lower()}"] == 1
