@@ -16,12 +16,15 @@ from core.events import (
     CallAnswered,
     CallEnded,
     CallReceived,
+    CommandGiven,
     Fact,
     Location,
     OrderAcked,
     RosterLoaded,
     RosterUnit,
     ServiceStarted,
+    TimerFired,
+    UnitCalled,
     UnitReported,
     UnitsMoved,
 )
@@ -60,9 +63,7 @@ class Play:
         self.engine = Engine()
         self.effects: list[Effect] = []
         self._due: list[Effect] = []
-        _ = self >> ServiceStarted(
-            at_ns=at(0), version="test", node="n1", county=LUCHENG, settings=Settings(**policy)
-        )
+        _ = self >> starts(0, **policy)
 
     def __rshift__(self, fact: Fact) -> "Play":
         self.effects = self.engine.handle(fact)
@@ -93,6 +94,17 @@ class Play:
 
 def at(second: float) -> int:
     return int((NOON_S + second) * 1_000_000_000)
+
+
+def town(**policy: Any) -> Play:
+    """Two cars: u1 at 100 m, u2 at 900 m from the square."""
+    return Play(**policy) >> roster("u1", "u2") >> moved(1, (0, 100, 0), (1, 900, 0))
+
+
+def starts(second: float, **policy: Any) -> ServiceStarted:
+    return ServiceStarted(
+        at_ns=at(second), version="test", node="n1", county=LUCHENG, settings=Settings(**policy)
+    )
 
 
 def roster(*units: str, county: CountyCode = LUCHENG) -> RosterLoaded:
@@ -150,3 +162,18 @@ def reports(unit: str, second: float, status: Any) -> UnitReported:
 
 def ack(unit: str, order_id: str, second: float, what: Any, **fields: Any) -> OrderAcked:
     return OrderAcked(at_ns=at(second), unit_id=UnitId(unit), order_id=OrderId(order_id), ack=what, **fields)
+
+
+def presses(unit: str, second: float, **fields: Any) -> UnitCalled:
+    """The emergency button of a unit."""
+    return UnitCalled(
+        at_ns=at(second), unit_id=UnitId(unit), event="emergency", tst=int(NOON_S + second), **fields
+    )
+
+
+def command(name: str, second: float, **fields: Any) -> CommandGiven:
+    return CommandGiven(at_ns=at(second), command=name, county=LUCHENG, **fields)
+
+
+def fires(key: str, second: float) -> TimerFired:
+    return TimerFired(at_ns=at(second), key=key)

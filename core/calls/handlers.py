@@ -102,8 +102,11 @@ def resume(state: State) -> None:
     """After a restart: promise again what may not have left before it."""
     for call in state.calls.values():
         if call.state == "ringing":
+            state.drop_timer(f"answer:{call.call_id}")  # set under the policy of the last run
             state.say(RingCaller(leg=call.leg))
             _answer_by_policy(state, call)
+        if f"limit:{call.call_id}" not in state.timers:
+            state.say(HangUpCaller(leg=call.leg))
 
 
 def _answer_by_policy(state: State, call: Call) -> None:

@@ -53,7 +53,7 @@ def release(state: State, incident: Incident | None) -> None:
 
 def seek_unit(state: State, incident: Incident) -> None:
     """Put it in the queue for a unit, if it needs one and there is a place to send it to."""
-    if not (incident.released and incident.located) or incident.active_orders:
+    if not incident.wants_unit or incident.active_orders:
         return
     state.drop_timer(f"unattended:{incident.incident_id}")
     if incident.incident_id in state.incidents_waiting:
@@ -123,6 +123,7 @@ def issue(state: State, incident: Incident, unit_id: UnitId, *, eta_s: float | N
     incident.state = step(incident.state, "ordered")
     incident.order_ids.append(order.order_id)
     incident.active_orders += 1
+    incident.told_stuck = False
     state.incidents_waiting.remove(incident.incident_id)
     state.drop_timer(f"unattended:{incident.incident_id}")
     state.touch_incident(incident)

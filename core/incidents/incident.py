@@ -27,6 +27,8 @@ class Incident(msgspec.Struct, kw_only=True):
     active_orders: int = 0
     released: bool = False
     "True once someone has spoken to a caller (or a desk or an officer vouches): units may be ordered."
+    held: bool = False
+    "True while a desk, having cancelled its order, decides what follows: nobody is sent by itself."
     passed_over: list[UnitId] = []
     "Units that declined, or cannot be meant: not ordered for this."
     unsigned: list[UnitId] = []
@@ -46,8 +48,12 @@ class Incident(msgspec.Struct, kw_only=True):
     @property
     def unattended(self) -> bool:
         """True when no caller and no unit holds it open and it does not wait for a unit."""
-        waits_for_unit = self.released and self.located
-        return not (self.live_calls or self.active_orders or waits_for_unit)
+        return not (self.live_calls or self.active_orders or self.wants_unit)
+
+    @property
+    def wants_unit(self) -> bool:
+        """True when a unit may be ordered to it without asking anyone."""
+        return self.released and self.located and not self.held
 
 
 def told(incident: Incident, *, at_us: int) -> IncidentUpdated:

@@ -68,8 +68,8 @@ def sign_due(state: State, fact: TimerFired) -> None:
 def cancel(state: State, order: Order, reason: str) -> None:
     """A desk takes an order back: nobody else is sent by itself, the desk decides what follows."""
     incident = state.incidents.get(order.incident_id)
-    if incident is not None:
-        incident.released = False
+    if incident is not None and incident.active_orders == 1:
+        incident.held = True
     _take_back(state, order, "cancelled", reason)
     _fall_through(state, order)
 

@@ -3,17 +3,17 @@
 
 import numpy as np
 
-from core.dispatch.dispatcher import recommend, release, serve_waiting
+from core.dispatch.dispatcher import recommend, release, seek_unit, serve_waiting
 from core.effects import ShowPositions
 from core.errors import OutOfTurnError, UnknownError
 from core.events import UnitCalled, UnitLinked, UnitReported, UnitsMoved
 from core.ids import UnitId
-from core.incidents.handlers import locate, open_incident
+from core.incidents.handlers import locate, open_incident, watch_unattended
 from core.state import State
 from core.units.columns import FIX_DTYPE
 from core.units.machine import OURS
 from core.units.status import assume_available, take_link, take_status
-from core.units.unit import Unit
+from core.units.unit import EVENTS_KEPT, Unit
 
 HEADS_PER_TICK = 4  # incidents tried at each tick of positions: a tick may cost a few scans, not a thousand
 
@@ -50,26 +50,40 @@ def reported(state: State, fact: UnitReported) -> None:
     unit.heard_status = True
     if fact.tst:
         unit.status_tst, unit.status_seq = fact.tst, fact.seq
-    if not repeated:
-        take_status(state, unit, fact.status)
-        serve_waiting(state)
+    if repeated:
+        return
+    if fact.status == "emergency":  # the same cry by another way
+        cry = UnitCalled(
+            at_ns=fact.at_ns, unit_id=fact.unit_id, event="emergency", tst=fact.tst, seq=fact.seq
+        )
+        called(state, cry)
+        return
+    take_status(state, unit, fact.status)
+    serve_waiting(state)
 
 
 def called(state: State, fact: UnitCalled) -> None:
     """The emergency button: the unit itself is an incident of level 1, at its last fix."""
     unit = _known(state, fact.unit_id)
     event = (fact.event, fact.tst, fact.seq)
-    if event == unit.last_event and fact.tst:
+    if event in unit.last_events and fact.tst:
         state.count("event_doubled")
         return
-    unit.last_event = event
+    unit.last_events = [*unit.last_events, event][-EVENTS_KEPT:]
     lat, lon = _place(state, unit, fact)
     state.warn(f"officer_{fact.event}", unit.entry.unit_id, unit.entry.county, fact.text, lat, lon)
     if fact.event == "text":
         return
+    unit.status_tst, unit.status_seq = max((unit.status_tst, unit.status_seq), (fact.tst, fact.seq))
     take_status(state, unit, "emergency")
-    if unit.emergency in state.incidents:
-        return  # pressed again: help is on its way, and the desk has been told again
+    known = state.incidents.get(unit.emergency)
+    if known is not None:  # pressed again: the desk has been told again, and perhaps now knows the place
+        if not known.located and lat is not None and lon is not None:
+            locate(state, known, lat, lon, unit.entry.call_sign)
+            recommend(state, known)
+            seek_unit(state, known)
+            serve_waiting(state)
+        return
     incident = open_incident(state, unit.entry.county, 1, f"officer_{fact.event}")
     unit.emergency = incident.incident_id
     incident.passed_over.append(unit.entry.unit_id)
@@ -77,6 +91,7 @@ def called(state: State, fact: UnitCalled) -> None:
         locate(state, incident, lat, lon, unit.entry.call_sign)
     recommend(state, incident)
     release(state, incident)
+    watch_unattended(state, incident)
 
 
 def linked(state: State, fact: UnitLinked) -> None:

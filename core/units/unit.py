@@ -7,6 +7,8 @@ from core.effects import Position, UnitUpdated
 from core.events import Link, RosterUnit, UnitStatus
 from core.ids import IncidentId, OrderId
 
+EVENTS_KEPT = 16
+
 
 class Unit(msgspec.Struct, kw_only=True):
     """Its row in the columns holds where it is."""
@@ -22,7 +24,8 @@ class Unit(msgspec.Struct, kw_only=True):
     order_ids: list[OrderId] = []
     status_tst: int = 0
     status_seq: int = 0
-    last_event: tuple[str, int, int] = ("", 0, 0)
+    last_events: list[tuple[str, int, int]] = []
+    "(event, tst, seq) of the newest EVENTS_KEPT: a broker may deliver one again."
     emergency: IncidentId = IncidentId("")
     "The incident its emergency button opened last."
     out_of_turn: bool = False

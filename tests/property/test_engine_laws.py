@@ -1,223 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must hold after any history, however odd: the world may send anything in any order."""
 
+from collections import Counter
+
 import msgspec
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core import snapshot
-from core.effects import Decision, OrderIssued, RecommendationMade
+from core.effects import (
+    Decision,
+    Effect,
+    OrderIssued,
+    OrderUnit,
+    RecommendationMade,
+)
 from core.engine import Engine
 from core.events import (
     AnyFact,
     CallAbandoned,
-    CallAnswered,
     CallEnded,
     CommandGiven,
     Fact,
     OrderAcked,
-    TimerFired,
-    UnitCalled,
+    RosterLoaded,
     UnitLinked,
-    UnitReported,
 )
-from core.ids import IncidentId, OrderId, UnitId
+from core.ids import UnitId
+from core.orders.handlers import UNSIGNED
 from core.orders.machine import FINAL
+from core.state import State
 from gateway.journal.record import DECISION_ENCODER
-from tests.play import LUCHENG, Play, abandoned, answered, at, call, ended, moved, roster
+from tests.play import NOON_S, at, moved, reports, town
+from tests.property.histories import NS_PER_S, UNITS, History, facts_of, histories, played, run
 
-UNITS = ("u1", "u2", "u3", "u4")
-NAMES = ("a", "b", "c", "d", "e", "f")
-STATUSES = ("available", "off_duty", "enroute", "on_scene", "clearing", "out_of_service", "dispatched")
-
-spots = st.one_of(st.none(), st.tuples(st.integers(-2000, 2000), st.integers(-2000, 2000)))
-names = st.sampled_from(NAMES)
-units = st.sampled_from((*UNITS, "stranger"))
-order_ids = st.integers(1, 40).map(lambda n: OrderId(f"o{n}"))
-
-happenings = st.one_of(
-    st.tuples(st.just("call"), names, spots),
-    st.tuples(st.just("answered"), names),
-    st.tuples(st.just("abandoned"), names),
-    st.tuples(st.just("ended"), names),
-    st.tuples(st.just("moved"), st.integers(0, 5), st.integers(-3000, 3000), st.integers(-3000, 3000)),
-    st.tuples(st.just("status"), units, st.sampled_from(STATUSES)),
-    st.tuples(st.just("link"), units, st.sampled_from(("online", "offline"))),
-    st.tuples(st.just("emergency"), units),
-    st.tuples(
-        st.just("ack"),
-        units,
-        order_ids,
-        st.sampled_from(("delivered", "signed", "declined", "enroute", "on_scene", "clear")),
-    ),
-    st.tuples(st.just("timer"), order_ids),
-    st.tuples(st.just("level"), st.integers(1, 40), st.integers(0, 5)),
-    st.tuples(st.just("locate"), st.integers(1, 40), st.floats(-100, 100)),
-    st.tuples(st.just("cancel"), order_ids),
-)
+BYTES = msgspec.msgpack.Encoder()
+FACTS: msgspec.msgpack.Decoder[AnyFact] = msgspec.msgpack.Decoder(AnyFact)
 
 
-def history(told: list[tuple[object, ...]]) -> list[Fact]:
-    return [_fact(i + 1, *happening) for i, happening in enumerate(told)]
+@given(histories())
+def test_no_history_ends_the_process(history: History) -> None:
+    assert len(facts_of(history)) == 3 + len(history.told)
 
 
-def _fact(i: int, kind: object, *rest: object) -> Fact:
-    s = i * 7.0
-    match kind, *rest:
-        case "call", str(name), spot:
-            return call(f"{name}", s, spot)  # type: ignore[arg-type]
-        case "answered", str(name):
-            return answered(name, s)
-        case "abandoned", str(name):
-            return abandoned(name, s)
-        case "ended", str(name):
-            return ended(name, s)
-        case "moved", int(index), int(east), int(north):
-            return moved(s, (index, east, north))
-        case "status", str(unit), status:
-            return UnitReported(at_ns=at(s), unit_id=UnitId(unit), status=status, tst=i)  # type: ignore[arg-type]
-        case "link", str(unit), link:
-            return UnitLinked(at_ns=at(s), unit_id=UnitId(unit), link=link)  # type: ignore[arg-type]
-        case "emergency", str(unit):
-            return UnitCalled(at_ns=at(s), unit_id=UnitId(unit), event="emergency", tst=i)
-        case "ack", str(unit), str(order), ack:
-            return OrderAcked(at_ns=at(s), unit_id=UnitId(unit), order_id=OrderId(order), ack=ack)  # type: ignore[arg-type]
-        case "timer", str(order):
-            return TimerFired(at_ns=at(s), key=f"sign:{order}")
-        case "level", int(n), int(level):
-            return _command(s, "incident.level", incident_id=IncidentId(f"i{n}"), level=level)
-        case "locate", int(n), float(lat):
-            return _command(s, "incident.locate", incident_id=IncidentId(f"i{n}"), lat=lat, lon=120.0)
-        case "cancel", str(order):
-            return _command(s, "order.cancel", order_id=OrderId(order))
-        case _:
-            raise AssertionError(kind)
+@given(histories())
+def test_the_same_history_gives_the_same_bytes_also_after_a_journal(history: History) -> None:
+    first, second = Engine(), Engine()
 
-
-def _command(s: float, name: str, **fields: object) -> CommandGiven:
-    return CommandGiven(at_ns=at(s), command=name, county=LUCHENG, **fields)  # type: ignore[arg-type]
-
-
-def start() -> Play:
-    return Play(sign_s=30) >> roster(*UNITS) >> moved(1, (0, 100, 0), (1, 900, 0))
-
-
-@given(st.lists(happenings, max_size=60))
-def test_the_same_history_gives_the_same_bytes_also_after_a_journal(told: list[tuple[object, ...]]) -> None:
-    facts = history(told)
-    encoder, decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(AnyFact)
-
-    first, second = start().engine, start().engine
-
-    for fact in facts:
-        copy = decoder.decode(encoder.encode(fact))
+    for fact in facts_of(history):
+        copy = FACTS.decode(BYTES.encode(fact))
         assert _bytes(first, fact) == _bytes(second, copy)
 
 
-@given(st.lists(happenings, max_size=60))
-def test_no_unit_ever_has_two_orders_and_no_incident_two_cars_by_itself(
-    told: list[tuple[object, ...]],
-) -> None:
-    engine = start().engine
-
-    for fact in history(told):
-        engine.handle(fact)
-        state = engine.state
-        assert all(len(unit.order_ids) <= 1 for unit in state.units.values())
-        assert all(incident.active_orders <= 1 for incident in state.incidents.values())
-        carried = {order_id for unit in state.units.values() for order_id in unit.order_ids}
-        assert carried == set(state.orders)
-        assert not [order for order in state.orders.values() if order.state in FINAL]
-        assert state.columns.free == sum(1 for bar in state.columns.barred if not bar)
-
-
-@given(st.lists(happenings, max_size=60))
-def test_every_recommendation_adds_up_and_counts_everyone(told: list[tuple[object, ...]]) -> None:
-    engine = start().engine
-
-    for fact in history(told):
-        for effect in engine.handle(fact):
-            if isinstance(effect, RecommendationMade):
-                assert effect.considered + sum(effect.excluded.values()) == len(UNITS)
-                costs = [candidate.cost_s for candidate in effect.candidates]
-                assert costs == sorted(costs)
-                for candidate in effect.candidates:
-                    assert round(sum(r.seconds for r in candidate.reasons), 3) == candidate.cost_s
-
-
-@given(st.lists(happenings, max_size=60))
-def test_whoever_waits_for_a_unit_gets_one_when_all_come_free(told: list[tuple[object, ...]]) -> None:
-    engine = start().engine
-    for fact in history(told):
-        engine.handle(fact)
-    last_s = 10_000.0
-
-    for turn in range(200):
-        s = last_s + turn * 10
-        for order in list(engine.state.orders.values()):
-            engine.handle(
-                OrderAcked(
-                    at_ns=at(s),
-                    unit_id=order.unit_id,
-                    order_id=order.order_id,
-                    version=order.version,
-                    ack="clear",
-                )
-            )
-        for row, unit in enumerate(UNITS):
-            engine.handle(UnitLinked(at_ns=at(s), unit_id=UnitId(unit), link="online"))
-            engine.handle(
-                UnitReported(at_ns=at(s), unit_id=UnitId(unit), status="available", tst=10_000 + turn)
-            )
-            engine.handle(moved(s, (row, 10 * row, 0)))
-        if not engine.state.incidents_waiting and not engine.state.orders:
-            break
-
-    everyone_refused = [
-        incident
-        for incident in engine.state.incidents.values()
-        if incident.incident_id in engine.state.incidents_waiting
-        and {str(unit) for unit in incident.passed_over} < set(UNITS)
-    ]
-    assert not everyone_refused
-
-
-@given(st.lists(happenings, max_size=60))
-def test_nothing_of_a_call_is_left_when_all_have_hung_up(told: list[tuple[object, ...]]) -> None:
-    engine = start().engine
-    facts = history(told)
-    for fact in facts:
-        engine.handle(fact)
-
-    for name in NAMES:
-        for kind in (CallAbandoned, CallAnswered, CallEnded):
-            leg = call(name, 0).leg
-            engine.handle(kind(at_ns=at(9_000), leg=leg, sip_call_id=f"{name}@trunk"))
-
-    assert not engine.state.calls
-    assert not engine.state.call_of_leg
-    assert not len(engine.state.calls_waiting)
-    assert all(incident.live_calls == 0 for incident in engine.state.incidents.values())
-
-
-def test_a_random_history_really_orders_units() -> None:
-    """Guard: the laws above would hold of an engine that does nothing."""
-    engine = start().engine
-    made = [e for fact in (call("a", 2), answered("a", 3)) for e in engine.handle(fact)]
-
-    assert any(isinstance(effect, OrderIssued) for effect in made)
-
-
-def _bytes(engine: Engine, fact: Fact) -> list[bytes]:
-    return [DECISION_ENCODER.encode(e) for e in engine.handle(fact) if isinstance(e, Decision)]
-
-
-@given(st.lists(happenings, max_size=60), st.integers(0, 60))
-def test_an_engine_restored_from_a_snapshot_decides_alike_ever_after(
-    told: list[tuple[object, ...]], until: int
-) -> None:
-    engine = start().engine
-    facts = history(told)
+@given(histories(), st.integers(0, 80))
+def test_an_engine_restored_from_a_snapshot_decides_alike_ever_after(history: History, until: int) -> None:
+    facts = facts_of(history)
+    engine = Engine()
     for fact in facts[:until]:
         engine.handle(fact)
 
@@ -229,6 +68,188 @@ def test_an_engine_restored_from_a_snapshot_decides_alike_ever_after(
     assert snapshot.take(engine) == snapshot.take(restored)
 
 
+@given(histories())
+def test_units_orders_and_incidents_agree_with_each_other(history: History) -> None:
+    for engine, _, _ in run(history):
+        state = engine.state
+        carried = [
+            (order_id, unit_id) for unit_id, unit in state.units.items() for order_id in unit.order_ids
+        ]
+        assert all(len(unit.order_ids) <= 1 for unit in state.units.values())
+        assert sorted(carried) == sorted((o.order_id, o.unit_id) for o in state.orders.values())
+        assert not [order for order in state.orders.values() if order.state in FINAL]
+        ordered = Counter(order.incident_id for order in state.orders.values())
+        calling = Counter(one.incident_id for one in state.calls.values())
+        for incident_id, incident in state.incidents.items():
+            assert incident.active_orders == ordered[incident_id]
+            assert (incident.state == "ordered") == (incident.active_orders > 0)
+            assert incident.live_calls == calling[incident_id]
+        assert set(ordered) <= set(state.incidents), "an order outlives its incident"
+        assert {name for name, _, _ in state.places.items()} == {
+            name for name, incident in state.incidents.items() if incident.located
+        }
+
+
+@given(histories())
+def test_the_columns_say_of_every_unit_what_its_record_says(history: History) -> None:
+    for engine, _, _ in run(history):
+        columns = engine.state.columns
+        assert columns.free == np.count_nonzero(columns.barred == 0)
+        assert (((columns.mask & 1) == 1) == (columns.barred == 0)).all()
+        for unit in engine.state.units.values():
+            idle = unit.status == "available" and unit.link != "offline" and not unit.order_ids
+            assert (columns.barred[unit.row] == 0) == (unit.enrolled and idle)
+
+
+@given(histories("automatic"))
+def test_no_incident_has_two_cars_by_itself(history: History) -> None:
+    for engine, fact, effects in run(history):
+        sent = [effect.incident_id for effect in effects if isinstance(effect, OrderIssued)]
+        if isinstance(fact, CommandGiven) and fact.command == "order.accept":
+            sent = sent[1:]  # the desk may send a second one
+        for incident_id in sent:
+            assert engine.state.incidents[incident_id].active_orders == 1
+
+
+@given(histories("confirm"))
+def test_under_confirm_only_the_desk_orders(history: History) -> None:
+    for _, fact, effects in run(history):
+        if [effect for effect in effects if isinstance(effect, OrderIssued)]:
+            assert isinstance(fact, CommandGiven)
+            assert fact.command == "order.accept"
+
+
+@given(histories())
+def test_a_unit_in_emergency_or_off_the_roster_is_never_ordered(history: History) -> None:
+    listed: set[UnitId] = set()
+    for engine, fact, effects in run(history):
+        if isinstance(fact, RosterLoaded):
+            listed = {entry.unit_id for entry in fact.units}
+        crying = {name for name, unit in engine.state.units.items() if unit.status == "emergency"}
+        sent = {effect.unit_id for effect in effects if isinstance(effect, OrderIssued)}
+        assert sent <= listed - crying
+
+
+@given(histories())
+def test_every_recommendation_adds_up_and_counts_everyone(history: History) -> None:
+    for engine, _, effects in run(history):
+        for effect in effects:
+            if isinstance(effect, RecommendationMade):
+                assert effect.considered + sum(effect.excluded.values()) == len(engine.state.units)
+                assert len(effect.candidates) == min(effect.considered, 5)
+                costs = [candidate.cost_s for candidate in effect.candidates]
+                assert costs == sorted(costs)
+                for candidate in effect.candidates:
+                    assert round(sum(r.seconds for r in candidate.reasons), 3) == candidate.cost_s
+
+
+@given(histories())
+def test_the_queues_hold_whom_they_should(history: History) -> None:
+    for engine, _, _ in run(history):
+        state = engine.state
+        ringing = {name for name, one in state.calls.items() if one.state == "ringing"}
+        need_unit = {
+            name
+            for name, incident in state.incidents.items()
+            if incident.wants_unit and not incident.active_orders
+        }
+        for queue, whom, keys in (
+            (state.calls_waiting, ringing, {n: one.urgency_ms for n, one in state.calls.items()}),
+            (state.incidents_waiting, need_unit, {n: one.urgency_ms for n, one in state.incidents.items()}),
+        ):
+            held = {name: key_ms for name, key_ms, _ in queue.items()}
+            assert set(held) <= whom
+            assert held == {name: keys[name] for name in held}  # type: ignore[index]
+            if not history.full:
+                assert set(held) == whom
+
+
+@given(histories())
+def test_timers_are_set_for_what_lives_and_for_nothing_else(history: History) -> None:
+    for engine, _, _ in run(history):
+        state = engine.state
+        whose: dict[str, set[str]] = {"answer": set(), "limit": set(), "sign": set(), "unattended": set()}
+        whose["withdrawn"] = set()
+        for key in state.timers:
+            kind, _, name = key.partition(":")
+            whose[kind].add(name)
+        assert whose["answer"] <= {name for name, one in state.calls.items() if one.state == "ringing"}
+        assert whose["limit"] <= set(state.calls)
+        assert whose["sign"] == {name for name, order in state.orders.items() if order.state in UNSIGNED}
+        idle = {name for name, one in state.incidents.items() if one.unattended}
+        assert whose["unattended"] == idle
+        assert whose["withdrawn"] == set(state.withdrawn)
+
+
+@given(histories())
+def test_a_unit_hears_of_every_order_and_of_its_end(history: History) -> None:
+    for _, _, effects in run(history):
+        told = [(e.order_id, e.cancelled) for e in effects if isinstance(e, OrderUnit)]
+        issued = [e.order_id for e in effects if isinstance(e, OrderIssued)]
+        back = [e for e in effects if getattr(e, "state", "") in {"expired", "cancelled"}]
+        assert {(name, False) for name in issued} <= set(told)
+        assert {(e.order_id, True) for e in back} <= set(told)  # type: ignore[attr-defined]
+
+
+@given(histories())
+def test_nothing_of_a_call_is_left_when_all_have_hung_up(history: History) -> None:
+    engine = played(history)
+    state = engine.state
+
+    for one in list(state.calls.values()):
+        kind = CallAbandoned if one.state == "ringing" else CallEnded
+        engine.handle(kind(at_ns=state.now_ns, leg=one.leg, sip_call_id=one.sip_call_id))
+
+    assert not state.calls
+    assert not state.call_of_leg
+    assert not len(state.calls_waiting)
+    assert not [key for key in state.timers if key.startswith(("answer:", "limit:"))]
+    assert all(incident.live_calls == 0 for incident in state.incidents.values())
+
+
+@given(histories("automatic"))
+def test_whoever_waits_for_a_unit_gets_one_when_all_come_free(history: History) -> None:
+    engine = played(history)
+    state = engine.state
+
+    for _ in range(30):
+        _all_come_free(engine)
+        if not state.incidents_waiting and not state.orders:
+            break
+
+    for member in state.incidents_waiting.first(100):
+        incident = state.incidents[member]  # type: ignore[index]
+        near = incident.lat is not None and incident.lat < 29
+        able = {"drowning": {"boat"}, "flying": set[str]()}.get(incident.category, set(UNITS))
+        listed = {str(name) for name, unit in state.units.items() if unit.enrolled}
+        assert not near or not able & listed - set(map(str, incident.passed_over))
+
+
 def test_a_snapshot_of_another_format_is_not_taken_for_one() -> None:
     assert snapshot.restore(b"") is None
-    assert snapshot.restore(snapshot.take(start().engine)[:-1]) is None
+    assert snapshot.restore(snapshot.take(town().engine)[:-1]) is None
+
+
+def _all_come_free(engine: Engine) -> None:
+    """Every order ends well, and every unit on the roster is free and seen near the square."""
+    state: State = engine.state
+    second = state.now_ns / NS_PER_S - NOON_S + 10
+    for order in list(state.orders.values()):
+        engine.handle(
+            OrderAcked(
+                at_ns=at(second),
+                unit_id=order.unit_id,
+                order_id=order.order_id,
+                version=order.version,
+                ack="clear",
+            )
+        )
+    engine.handle(moved(second, *((row, 10 * row, 0) for row in range(len(UNITS)))))
+    for unit_id in state.unit_ids:
+        engine.handle(UnitLinked(at_ns=at(second), unit_id=unit_id, link="online"))
+        engine.handle(reports(unit_id, second, "available"))
+
+
+def _bytes(engine: Engine, fact: Fact) -> list[bytes]:
+    effects: list[Effect] = engine.handle(fact)
+    return [DECISION_ENCODER.encode(effect) for effect in effects if isinstance(effect, Decision)]

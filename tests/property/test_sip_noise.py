@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_adapters.sip.events import Abandoned, Ended, Invited, SipEvent
+from device_adapters.sip.grammar import ELEMENTS_MAX, split_commas
 from tests.unit.sip.peer import SDP, Peer, endpoint, events, run_to
 
 INVITE = Peer(endpoint()).text("INVITE", extra="Geolocation: <cid:x>\r\nExpires: 60\r\n", body=SDP).encode()
@@ -44,6 +45,29 @@ def test_any_octets_leave_it_answering(data: bytes) -> None:
     peer.say(data)
 
     assert peer.options() == [200]
+
+
+def slowly_split(value: str) -> list[str]:
+    """Octet by octet: the truth for split_commas."""
+    found, start, quoted, angled, escaped = [], 0, False, False, False
+    for at, char in enumerate(value):
+        if escaped:
+            escaped = False
+        elif quoted:
+            quoted, escaped = char != '"', char == "\\"
+        elif char == '"':
+            quoted = True
+        elif char in "<>":
+            angled = char == "<"
+        elif char == "," and not angled:
+            found.append(value[start:at])
+            start = at + 1
+    return [*found, value[start:]]
+
+
+@given(st.text(alphabet=',,,"<>\\a \n\xff', max_size=60), st.integers(1, ELEMENTS_MAX))
+def test_a_list_is_split_where_reading_it_octet_by_octet_would(value: str, most: int) -> None:
+    assert split_commas(value, most) == slowly_split(value)[:most]
 
 
 @given(edits)

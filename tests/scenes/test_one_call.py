@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a ringing trunk to a signed order, as it is told."""
 
-from core.effects import AnswerCaller, HangUpCaller, OrderIssued, RingCaller
+from core.effects import AnswerCaller, HangUpCaller, RingCaller
 from core.events import (
     CommandGiven,
     NeighbourBack,
     NeighbourGone,
-    RosterLoaded,
-    RosterUnit,
     ServiceStarted,
     TimerFired,
-    UnitCalled,
 )
-from core.ids import CallId, IncidentId, Leg, UnitId
+from core.ids import IncidentId, Leg
 from core.settings import Settings
 from tests.play import (
     LUCHENG,
-    OUHAI,
     Play,
     Shows,
     abandoned,
@@ -29,12 +25,9 @@ from tests.play import (
     place,
     reports,
     roster,
+    starts,
+    town,
 )
-
-
-def town() -> Play:
-    """Two cars: u1 at 100 m, u2 at 900 m from the square."""
-    return Play() >> roster("u1", "u2") >> moved(1, (0, 100, 0), (1, 900, 0))
 
 
 def test_the_nearest_unit_is_ordered_when_the_call_is_answered() -> None:
@@ -155,114 +148,6 @@ def test_the_reasons_add_up_and_everyone_is_counted() -> None:
     assert made.considered + sum(made.excluded.values()) == 4
 
 
-def test_a_unit_of_another_county_costs_more_and_says_so() -> None:
-    play = Play() >> roster("u1", county=OUHAI) >> moved(1, (0, 100, 0)) >> call("a", 2)
-
-    candidate = play.last("recommendation.made").candidates[0]
-
-    assert [reason.kind for reason in candidate.reasons] == ["travel", "other_county"]
-    assert candidate.reasons[1].county == OUHAI
-
-
-def test_an_order_nobody_signs_is_withdrawn_and_the_next_unit_goes() -> None:
-    play = town() >> call("a", 2) >> answered("a", 3) >> TimerFired(at_ns=at(184), key="sign:o5")
-
-    _ = (
-        play
-        << Shows("warning.raised", kind="order_unsigned", subject="o5")
-        << Shows("order.updated", order_id="o5", state="expired", version=2)
-        << Shows("order", order_id="o5", unit_id="u1", cancelled=True, version=2)
-    )
-
-
-def test_a_declined_order_goes_to_the_next_unit_and_not_back() -> None:
-    play = town() >> call("a", 2) >> answered("a", 3) >> ack("u1", "o5", 4, "declined", reason="puncture")
-
-    _ = (
-        play
-        << Shows("order.updated", order_id="o5", state="declined", reason="puncture")
-        << Shows("recommendation.made", excluded={"named": 1})
-        << Shows("order.issued", unit_id="u2")
-    )
-
-
-def test_a_strangers_ack_or_one_for_another_version_is_no_answer() -> None:
-    play = town() >> call("a", 2) >> answered("a", 3)
-
-    play >> ack("u2", "o5", 4, "signed")
-    assert play.effects == []
-    play >> ack("u1", "o5", 4, "signed", version=7)
-    assert play.effects == []
-    assert play.engine.state.counts["OutOfTurnError: order.acked"] == 2
-
-
-def test_the_emergency_button_opens_an_incident_of_level_1_and_sends_the_nearest_colleague() -> None:
-    play = town() >> UnitCalled(at_ns=at(5), unit_id=UnitId("u1"), event="emergency", tst=1)
-
-    _ = (
-        play
-        << Shows("warning.raised", kind="officer_emergency", subject="u1")
-        << Shows("recommendation.made", level=1)
-        << Shows("order.issued", unit_id="u2", level=1)
-        << Shows("unit.updated", unit_id="u1", status="emergency")
-    )
-    play >> UnitCalled(at_ns=at(5), unit_id=UnitId("u1"), event="emergency", tst=1)
-    assert play.effects == [], "the same press, delivered twice"
-
-
-def test_a_category_that_needs_a_boat_is_not_sent_a_car() -> None:
-    boat = RosterUnit(unit_id=UnitId("boat"), county=LUCHENG, capabilities=("boat",))
-    car = RosterUnit(unit_id=UnitId("car"), county=LUCHENG)
-    play = Play(needs={"drowning": ("boat",)}) >> RosterLoaded(at_ns=at(0), units=(boat, car))
-    play >> moved(1, (0, 5000, 0), (1, 100, 0)) >> call("a", 2)
-
-    play >> CommandGiven(
-        at_ns=at(3),
-        command="call.classify",
-        county=LUCHENG,
-        call_id=CallId("c4"),
-        level=1,
-        category="drowning",
-    )
-
-    made = play.last("recommendation.made")
-    assert [candidate.unit_id for candidate in made.candidates] == ["boat"]
-    assert made.excluded == {"capability": 1}
-
-
-def test_the_desk_may_choose_another_unit_and_no_second_one_goes_by_itself() -> None:
-    play = town() >> call("a", 2)
-
-    play >> CommandGiven(
-        at_ns=at(3),
-        command="order.accept",
-        county=LUCHENG,
-        incident_id=IncidentId("i4"),
-        unit_id=UnitId("u2"),
-    )
-
-    assert [order.unit_id for order in play.decisions if isinstance(order, OrderIssued)] == ["u2"]
-    play >> answered("a", 4)
-    play.nothing("order.issued")
-
-
-def test_a_unit_that_cannot_go_is_refused_to_the_desk_by_name() -> None:
-    play = town() >> reports("u2", 2, "off_duty") >> call("a", 2)
-
-    play >> CommandGiven(
-        at_ns=at(3),
-        command="order.accept",
-        county=LUCHENG,
-        command_id="x1",
-        incident_id=IncidentId("i5"),
-        unit_id=UnitId("u2"),
-    )
-
-    _ = play << Shows(
-        "warning.raised", kind="command_refused", subject="x1", text="u2 cannot be ordered: off_duty"
-    )
-
-
 def test_when_the_table_is_full_the_oldest_unattended_incident_is_closed_aloud() -> None:
     play = Play(incidents_open_max=2) >> call("a", 1, spot=None) >> answered("a", 1) >> ended("a", 2)
     play >> call("b", 3, spot=None) >> call("c", 4, spot=None)
@@ -305,6 +190,20 @@ def test_a_line_that_is_open_for_hours_is_ended_aloud() -> None:
         << Shows("warning.raised", kind="call_too_long", subject="c4")
         << HangUpCaller(leg=Leg("leg-a"))
     )
+
+
+def test_a_restart_ends_again_a_line_that_was_open_too_long() -> None:
+    play = town() >> call("a", 2) >> answered("a", 3) >> TimerFired(at_ns=at(14_402), key="limit:c4")
+
+    _ = play >> starts(14_403) << HangUpCaller(leg=Leg("leg-a"))
+
+
+def test_a_restart_that_never_answers_forgets_the_clock_of_the_old_policy() -> None:
+    play = Play(answer="ring:5") >> call("a", 2) >> starts(3, answer="never")
+
+    play >> TimerFired(at_ns=at(7), key="answer:c2")
+
+    play.nothing("answer")
 
 
 def test_a_restart_rings_answers_and_orders_again_what_may_not_have_left() -> None:

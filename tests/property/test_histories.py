@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guard: the laws of test_engine_laws.py are told of histories in which something happens."""
+
+from random import Random
+
+import pytest
+from hypothesis import Phase, find, settings
+
+from core.effects import (
+    Effect,
+    IncidentUpdated,
+    OrderIssued,
+    OrderUnit,
+    OrderUpdated,
+    SetTimer,
+    WarningRaised,
+)
+from core.events import CommandGiven, OrderAcked, ServiceStarted, TimerFired
+from tests.property.histories import History, histories, run
+
+REACHED = (
+    "an order signed",
+    "an order expired",
+    "an order cleared",
+    "an order declined",
+    "an order cancelled by the desk",
+    "a restart with an open order",
+    "a waiting incident located again",
+    "a waiting incident located far away",
+    "a unit chosen by the desk",
+    "two units at one incident",
+    "a cry for help answered",
+    "an ack of a withdrawn order",
+    "an incident closed by the desk",
+    "an incident closed as unattended",
+    "an incident nobody can go to",
+    "an incident displaced",
+    "a queue that overflows",
+    "a signature awaited while the broker is away",
+    "a line ended as too long",
+)
+
+
+@pytest.mark.parametrize("what", REACHED)
+def test_random_histories_really_reach(what: str) -> None:
+    """Guard: the laws above would hold of an engine, or of histories, that do nothing."""
+    plain = settings(max_examples=2000, database=None, phases=[Phase.generate])
+
+    found = find(histories(), lambda history: what in _reached(history), settings=plain, random=Random(110))
+
+    assert what in _reached(found)
+
+
+def _reached(history: History) -> set[str]:
+    """Return what of REACHED the history comes to."""
+    found: set[str] = set()
+    waiting: set[str] = set()
+    for engine, fact, effects in run(history):
+        state = engine.state
+        for effect in effects:
+            match effect:
+                case OrderUpdated(state="signed" | "expired" | "declined" as became):
+                    found.add(f"an order {became}")
+                case OrderUpdated(state="clear"):
+                    found.add("an order cleared")
+                case OrderUpdated(state="cancelled"):
+                    found.add("an order cancelled by the desk")
+                case IncidentUpdated(outcome="closed_by_desk"):
+                    found.add("an incident closed by the desk")
+                case IncidentUpdated(outcome="unattended"):
+                    found.add("an incident closed as unattended")
+                case IncidentUpdated(outcome="displaced"):
+                    found.add("an incident displaced")
+                case WarningRaised(kind="no_unit_can_go"):
+                    found.add("an incident nobody can go to")
+                case WarningRaised(kind="incident_queue_full" | "call_queue_full"):
+                    found.add("a queue that overflows")
+                case WarningRaised(kind="call_too_long"):
+                    found.add("a line ended as too long")
+                case OrderIssued():
+                    incident = state.incidents[effect.incident_id]
+                    if incident.active_orders > 1:
+                        found.add("two units at one incident")
+                    if incident.category.startswith("officer_"):
+                        found.add("a cry for help answered")
+        match fact:
+            case ServiceStarted() if state.orders:
+                found.add("a restart with an open order")
+            case CommandGiven(command="incident.locate") if fact.incident_id in waiting and fact.lat:
+                found.add(f"a waiting incident located {'far away' if fact.lat > 29 else 'again'}")
+            case CommandGiven(command="order.accept") if _has(effects, OrderIssued):
+                found.add("a unit chosen by the desk")
+            case OrderAcked() if fact.order_id in state.withdrawn and _has(effects, OrderUnit):
+                found.add("an ack of a withdrawn order")
+            case TimerFired() if fact.key.startswith("sign:") and fact.key in state.timers:
+                if "mqtt" in state.away and _has(effects, SetTimer):
+                    found.add("a signature awaited while the broker is away")
+        waiting = set(state.incidents_waiting.first(100))
+    return found
+
+
+def _has(effects: list[Effect], kind: type[Effect]) -> bool:
+    return any(isinstance(effect, kind) for effect in effects)
