@@ -80,7 +80,10 @@ NEXT: dict[tuple[State, Heard], tuple[State, tuple[Act, ...]]] = {
     (S.ADOPTED, H.REFUSE): (S.OVER, (A.SEND_REFUSAL, A.TELL_ENDED)),
     (S.ADOPTED, H.CANCEL): (S.OVER, GONE),
     (S.ADOPTED, H.ACK): (S.ADOPTED, ()),
-    (S.ADOPTED, H.BYE): (S.OVER, (A.SEND_487, A.TELL_ANSWERED, A.TELL_ENDED)),  # who says BYE has heard the 200
+    (S.ADOPTED, H.BYE): (
+        S.OVER,
+        (A.SEND_487, A.TELL_ANSWERED, A.TELL_ENDED),
+    ),  # who says BYE has heard the 200
     (S.ADOPTED, H.EXPIRED): (S.OVER, GONE),
     (S.ANSWERED, H.ACK): (S.TALKING, (A.STOP_200,)),
     (S.ANSWERED, H.CANCEL): (S.ANSWERED, ()),  # crossed our 200: the caller says BYE next
