@@ -18,6 +18,7 @@ from gateway.demo.servers import Server, ServerMissingError, redis_server
 from gateway.journal.record import Numbered, number
 from gateway.publish.publisher import RedisPublisher
 from gateway.publish.settings import RedisSettings
+from tests.waiting import until
 
 pytestmark = pytest.mark.real
 
@@ -79,14 +80,6 @@ class Desk:
 
     async def shows(self, *ids: str) -> None:
         await until(lambda: self.ids() == list(ids))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(400):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("waited in vain")
 
 
 @asynccontextmanager

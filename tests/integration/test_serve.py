@@ -3,7 +3,9 @@
 
 import json
 import os
+import socket
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +80,26 @@ def test_the_nearest_unit_is_ranked_first_ordered_and_signs(home: House) -> None
     assert order["state"] == "signed"
 
 
+def test_broken_sip_is_counted_by_name_and_the_next_caller_is_answered(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        page = f"127.0.0.1:{probe.getsockname()[1]}"
+    noise = (b"", b"\x00\xff" * 700, b"INVITE\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b" " * 60_000)
+    with (
+        house(tmp_path, "--http", page) as home,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
+    ):
+        for datagram in noise * 20:
+            stranger.sendto(datagram, home.gateway.sip_address)
+
+        home.sipp("-sn", "uac", calls=5)
+
+        until(lambda: len(home.of("call.ended")) == 5)
+        with urllib.request.urlopen(f"http://{page}/metrics", timeout=5) as answer:
+            assert 'g110_sip{name="anomaly_' in answer.read().decode()
+        assert len(home.call_ids()) == 5
+
+
 def test_broken_reports_are_refused_by_name_and_good_ones_go_on(home: House) -> None:
     for payload in (
         "{broken",
@@ -121,9 +143,6 @@ def test_a_caller_who_cancels_is_abandoned_exactly_once(tmp_path: Path) -> None:
 
 
 def test_the_http_pages_tell_how_it_is(tmp_path: Path) -> None:
-    import socket
-    import urllib.request
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,19 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Alarms ring once, in order, never early, and not after they were dropped."""
 
-import asyncio
-
 from gateway.clock import ALARMS_SLACK, Alarms, SystemClock
+from tests.waiting import until
 
 MS = 1_000_000
-
-
-async def rung(alarms: Alarms, heard: list[str], n: int) -> None:
-    for _ in range(200):
-        if len(heard) >= n:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("waited in vain")
 
 
 async def test_alarms_ring_in_the_order_of_their_times_and_never_early() -> None:
@@ -28,7 +19,7 @@ async def test_alarms_ring_in_the_order_of_their_times_and_never_early() -> None
     for key, due in dues.items():
         alarms.set(key, due)
 
-    await rung(alarms, heard, 3)
+    await until(lambda: len(heard) >= 3)
 
     assert heard == ["past", "soon", "late"]
     assert all(times[key] >= due for key, due in dues.items())
@@ -44,7 +35,7 @@ async def test_a_moved_alarm_rings_once_at_its_new_time_and_a_dropped_one_never(
     alarms.drop("dropped")
     alarms.set("last", now + 30 * MS)
 
-    await rung(alarms, heard, 2)
+    await until(lambda: len(heard) >= 2)
 
     assert heard == ["moved", "last"]
 

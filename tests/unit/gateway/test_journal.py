@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The journal: in order, without gaps, readable while it grows, and honest when somebody touches it."""
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -16,6 +14,7 @@ from gateway.journal import files, reader
 from gateway.journal.cat import line
 from gateway.journal.record import CHAIN_START, FACT_ENCODER, Record, number, tag_of
 from gateway.journal.writer import Journal
+from tests.waiting import until
 
 DAY_NS = 86_400_000_000_000
 START_NS = 1_760_000_000_000_000_000
@@ -46,14 +45,6 @@ def record(seq: int, at_ns: int = START_NS) -> Record:
     return Record(
         seq, at_ns, 0, tag_of(fact), FACT_ENCODER.encode(fact), number(told, seq=seq, first=10 * seq)
     )
-
-
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("waited in vain")
 
 
 async def write(folder: Path, *records: Record, after: int = 0, chain: bytes = CHAIN_START) -> Watcher:

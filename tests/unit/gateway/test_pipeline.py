@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The door: what it records, what it holds back, and what it does when we ourselves are wrong."""
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from gateway.journal.writer import Journal
 from gateway.pipeline import BACKLOG_MAX, Pipeline
 from gateway.recovery import recover, replay
 from tests.play import at, call
+from tests.waiting import until
 
 
 class House:
@@ -58,14 +57,6 @@ class House:
     def close(self) -> None:
         self.pipeline.stop()
         assert self.journal.close(5)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("waited in vain")
 
 
 async def test_a_call_is_rung_answered_and_told_only_after_it_is_on_the_disk(tmp_path: Path) -> None:
