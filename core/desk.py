@@ -74,7 +74,7 @@ def _accept(state: State, fact: CommandGiven) -> None:
     why_not = barred(unit)
     if why_not is not Barred.FREE:
         raise OutOfTurnError(f"{unit_id} cannot be ordered: {why_not.name.lower()}")
-    incident.released, incident.held = True, False  # the desk vouches for it, and has chosen
+    incident.released, incident.held_ns = True, 0  # the desk vouches for it, and has chosen
     issue(state, incident, unit_id, eta_s=None)
 
 

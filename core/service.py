@@ -27,6 +27,9 @@ TIMERS: dict[str, Callable[[State, TimerFired], None]] = {
 
 def started(state: State, fact: ServiceStarted) -> None:
     """Take over the policy of this run, and promise again what the last run may not have kept."""
+    if fact.version != state.version:
+        state.poisoned.clear()  # another version may well manage
+        state.version = fact.version
     state.settings = fact.settings
     state.county = fact.county
     state.resize_queues()

@@ -47,6 +47,7 @@ class Saved(msgspec.Struct, kw_only=True):
     withdrawn: list[Order]
     poisoned: dict[str, str]
     failures: list[tuple[str, str]]
+    version: str
     turn: int
     capacities: tuple[int, int]
     away: dict[str, str]
@@ -85,6 +86,7 @@ def take(engine: Engine) -> bytes:
             withdrawn=[*state.withdrawn.values()],
             poisoned=state.poisoned,
             failures=state.failures,
+            version=state.version,
             turn=state.turn,
             capacities=(state.calls_waiting.capacity, state.incidents_waiting.capacity),
             away=state.away,
@@ -128,7 +130,7 @@ def _fill(state: State, saved: Saved) -> None:
     ):
         for member, key_ms, protected in waiting:
             queue.push(member, key_ms, protected)
-    state.timers, state.away = saved.timers, saved.away
+    state.timers, state.away, state.version = saved.timers, saved.away, saved.version
     state.withdrawn = {order.order_id: order for order in saved.withdrawn}
     state.poisoned, state.failures, state.turn = saved.poisoned, saved.failures, saved.turn
     state.epochs, state.commands_read = saved.epochs, saved.commands_read

@@ -50,6 +50,8 @@ class State:
         "Orders taken back, kept for a while: a unit that has not heard must be told again."
         self.poisoned: dict[str, str] = {}
         "{key: type} of facts we failed on."
+        self.version = ""
+        "Of the program that runs."
         self.failures: list[tuple[str, str]] = []
         "(type, error) of those the desk has not been told of."
         self.turn = 0

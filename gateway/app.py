@@ -84,11 +84,11 @@ class App:
         await self.sip.open()
         http = self._open_http()
         self._build(recovered)
-        self._begin(recovered, roster)
         try:
+            self._begin(recovered, roster)
             await self._serve(http)
-        except BaseExceptionGroup as group:  # a part of us is wrong: the same end as in a callback
-            self._broken(loop, {"message": "a task failed", "exception": group})
+        except (Exception, BaseExceptionGroup) as error:  # we are wrong: the same end as in a callback
+            self._broken(loop, {"message": "a part failed", "exception": error})
 
     async def _serve(self, http: socket.socket | None) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -185,6 +185,9 @@ class App:
         for call in self.engine.state.calls.values():
             if call.state in ("ringing", "answered"):
                 self.sip.adopt(call.raw, call.peer, call.leg, call.state)
+        for caller in recovered.poisoned_calls:  # the engine fails on them; they are answered all the same
+            if self._adopt(caller):
+                self.sip.send(AnswerCaller(leg=caller.leg))
         self.pipeline.feed(
             ServiceStarted(
                 at_ns=self._clock.wall_ns(),

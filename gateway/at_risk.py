@@ -42,8 +42,9 @@ class CallsAtRisk:
             return
         seq = 0
         for call in lost:
+            adopted = adopt(call)  # first: what the engine says about it is for a leg that must be there
             seq = pipeline.feed(call)
-            if not adopt(call):
+            if not adopted:
                 seq = pipeline.feed(
                     CallAbandoned(
                         at_ns=self._clock.wall_ns(),

@@ -9,10 +9,10 @@ import msgspec
 from core import snapshot
 from core.effects import Decision
 from core.engine import Engine
-from core.events import CallReceived
+from core.events import CallReceived, FactPoisoned, ServiceStarted
 from core.ids import CountyCode, Leg
 from gateway.journal import reader
-from gateway.journal.record import CHAIN_START, Numbered, number
+from gateway.journal.record import CHAIN_START, FACT_DECODER, Numbered, number
 
 
 class Recovered(msgspec.Struct):
@@ -24,6 +24,8 @@ class Recovered(msgspec.Struct):
     journal_id: str
     newest: dict[CountyCode, int]
     "The newest decision of each county."
+    poisoned_calls: list[CallReceived] = []
+    "Calls on which the last run failed: nobody has answered them."
 
 
 def recover(folder: Path) -> Recovered:
@@ -34,7 +36,14 @@ def recover(folder: Path) -> Recovered:
     if saved is not None and (engine := snapshot.restore(saved[1])) is not None:
         found.engine, found.seq, found.chain = engine, saved[0], saved[2]
     for entry in reader.entries(folder, found.seq):
-        found.engine.handle(entry.fact())
+        fact = entry.fact()
+        found.engine.handle(fact)
+        if isinstance(fact, ServiceStarted):
+            found.poisoned_calls.clear()
+        elif isinstance(fact, FactPoisoned) and fact.of == "call.received":
+            caller = FACT_DECODER.decode(fact.data)
+            assert isinstance(caller, CallReceived), "what was recorded as a call is one"
+            found.poisoned_calls.append(caller)
         found.seq, found.chain = entry.seq, entry.chain
     assert found.engine.seq == found.seq, "the journal has no gaps"
     return found

@@ -39,7 +39,11 @@ class WithheldOrders:
         if not why_not:
             self._send(order)
             return
-        if order.order_id not in self._kept:
+        kept = self._kept.get(order.order_id)
+        if order.cancelled and kept is not None and not kept.cancelled:
+            del self._kept[order.order_id]  # it never left: there is nothing to take back
+            return
+        if kept is None:
             log.warning("order_withheld", order_id=order.order_id, reason=why_not)
         self._kept[order.order_id] = order
 

@@ -62,7 +62,7 @@ def answered(state: State, fact: CallAnswered) -> None:
     call.answered_ns = fact.at_ns
     _leave_queue(state, call)
     state.say(told(call, CallAnsweredNow, at_us=state.at_us))
-    release(state, state.incidents.get(call.incident_id))
+    release(state, state.incidents.get(call.incident_id), since_ns=call.received_ns)
 
 
 def abandoned(state: State, fact: CallAbandoned) -> None:

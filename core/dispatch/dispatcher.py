@@ -5,6 +5,7 @@ from core.calls.call import Call
 from core.dispatch.matcher import Ranking, rank_units, to_candidates
 from core.effects import OrderIssued, RecommendationMade
 from core.ids import CallId, IncidentId, OrderId, UnitId
+from core.incidents.handlers import watch_unattended
 from core.incidents.incident import Incident
 from core.incidents.machine import step
 from core.orders.order import Order, on_the_air, told
@@ -12,6 +13,7 @@ from core.state import State
 from core.units.status import take_order
 
 HEADS_MAX = 64  # incidents tried when a unit comes free: 64 scans of 5,000 units stay under 10 ms
+ORDERS_MAX = 12  # ordered by itself for one incident; then something is wrong that only a person can see
 NS_PER_S = 1_000_000_000
 
 
@@ -42,10 +44,12 @@ def recommend(state: State, incident: Incident, call: Call | None = None) -> Ran
     return ranking
 
 
-def release(state: State, incident: Incident | None) -> None:
-    """Someone has spoken to the caller: from now on a unit may be ordered."""
-    if incident is None or incident.released:
+def release(state: State, incident: Incident | None, *, since_ns: int) -> None:
+    """Someone has spoken to a caller who rang at `since_ns`: from now on a unit may be ordered."""
+    if incident is None:
         return
+    if incident.held_ns and since_ns > incident.held_ns:
+        incident.held_ns = 0  # someone new says that it is not settled
     incident.released = True
     seek_unit(state, incident)
     serve_waiting(state)
@@ -84,6 +88,12 @@ def serve_waiting(state: State, heads: int = HEADS_MAX) -> None:
 def _serve(state: State, incident: Incident) -> None:
     """Order the best unit for one waiting incident, if any can go."""
     ranking = _rank(state, incident)
+    if len(incident.order_ids) >= ORDERS_MAX:
+        incident.held_ns = state.now_ns
+        state.incidents_waiting.remove(incident.incident_id)
+        state.warn("orders_exhausted", incident.incident_id, incident.county, "order a unit by hand")
+        watch_unattended(state, incident)
+        return
     if not ranking.candidates and incident.unsigned:
         incident.unsigned.clear()  # nobody else: a unit that missed one order may hear the next
         ranking = _rank(state, incident)

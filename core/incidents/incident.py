@@ -27,8 +27,9 @@ class Incident(msgspec.Struct, kw_only=True):
     active_orders: int = 0
     released: bool = False
     "True once someone has spoken to a caller (or a desk or an officer vouches): units may be ordered."
-    held: bool = False
-    "True while a desk, having cancelled its order, decides what follows: nobody is sent by itself."
+    held_ns: int = 0
+    """When a desk cancelled its order, or it had had too many: nobody is sent by itself until a desk accepts again
+    or a caller who rang later is answered. 0 when it is not held."""
     passed_over: list[UnitId] = []
     "Units that declined, or cannot be meant: not ordered for this."
     unsigned: list[UnitId] = []
@@ -53,7 +54,7 @@ class Incident(msgspec.Struct, kw_only=True):
     @property
     def wants_unit(self) -> bool:
         """True when a unit may be ordered to it without asking anyone."""
-        return self.released and self.located and not self.held
+        return self.released and self.located and not self.held_ns
 
 
 def told(incident: Incident, *, at_us: int) -> IncidentUpdated:

@@ -15,6 +15,7 @@ from core.units.status import leave_order, take_status
 
 NS_PER_S = 1_000_000_000
 GRACE_S = 30  # to sign after the machine or the broker was away: the measure of a prompt signature
+GRACE_S_MAX = 600  # of all such grace together: whoever has not signed by then is not coming
 WITHDRAWN_S = 3600  # how long a withdrawal is repeated to whoever acts on the order; a guess above any drive
 UNSIGNED = frozenset({"issued", "delivered"})
 
@@ -29,9 +30,10 @@ STATUS_AFTER: dict[Ack, UnitStatus] = {
 def acked(state: State, fact: OrderAcked) -> None:
     """A unit answered. A stranger's ack or one for another version is not an answer."""
     order = state.withdrawn.get(fact.order_id)
-    if order is not None and order.unit_id == fact.unit_id and fact.ack not in ("declined", "clear"):
-        state.say(on_the_air(order, cancelled=True))  # it has not heard that we took it back
+    if order is not None and order.unit_id == fact.unit_id:
         state.count("ack_of_withdrawn")
+        if fact.version < order.version and fact.ack in STATUS_AFTER:
+            state.say(on_the_air(order, cancelled=True))  # it acts on what we took back: it has not heard
         return
     order = _known(state, fact.order_id)
     if order.unit_id != fact.unit_id:
@@ -54,8 +56,7 @@ def sign_due(state: State, fact: TimerFired) -> None:
     order = state.orders.get(OrderId(fact.key.partition(":")[2]))
     if order is None or order.state not in UNSIGNED:
         return
-    if "mqtt" in state.away:
-        _grant(state, order)  # nobody can sign while the broker is away
+    if "mqtt" in state.away and _grant(state, order):  # nobody can sign while the broker is away
         return
     state.warn("order_unsigned", order.order_id, order.county, f"{order.unit_id} did not sign")
     incident = state.incidents.get(order.incident_id)
@@ -69,7 +70,7 @@ def cancel(state: State, order: Order, reason: str) -> None:
     """A desk takes an order back: nobody else is sent by itself, the desk decides what follows."""
     incident = state.incidents.get(order.incident_id)
     if incident is not None and incident.active_orders == 1:
-        incident.held = True
+        incident.held_ns = state.now_ns
     _take_back(state, order, "cancelled", reason)
     _fall_through(state, order)
 
@@ -98,14 +99,20 @@ def forget_withdrawn(state: State, fact: TimerFired) -> None:
     state.withdrawn.pop(OrderId(fact.key.partition(":")[2]), None)
 
 
-def _grant(state: State, order: Order) -> None:
-    order.deadline_ns = max(order.deadline_ns, state.now_ns + GRACE_S * NS_PER_S)
+def _grant(state: State, order: Order) -> bool:
+    """Give a little more time to sign; False when it has had all the time there is."""
+    last_ns = order.issued_ns + (state.settings.sign_s + GRACE_S_MAX) * NS_PER_S
+    order.deadline_ns = max(order.deadline_ns, min(state.now_ns + GRACE_S * NS_PER_S, last_ns))
     state.set_timer(f"sign:{order.order_id}", order.deadline_ns)
+    return order.deadline_ns > state.now_ns
 
 
 def _take_back(state: State, order: Order, heard: OrderHeard, reason: str) -> None:
     order.version += 1
     _move(state, order, heard, reason)
+    for older in [known for known in state.withdrawn.values() if known.unit_id == order.unit_id]:
+        del state.withdrawn[older.order_id]  # one a unit: as many as there are units
+        state.drop_timer(f"withdrawn:{older.order_id}")
     state.withdrawn[order.order_id] = order
     state.set_timer(f"withdrawn:{order.order_id}", state.now_ns + WITHDRAWN_S * NS_PER_S)
     state.say(on_the_air(order, cancelled=True))

@@ -90,7 +90,7 @@ def called(state: State, fact: UnitCalled) -> None:
     if lat is not None and lon is not None:
         locate(state, incident, lat, lon, unit.entry.call_sign)
     recommend(state, incident)
-    release(state, incident)
+    release(state, incident, since_ns=state.now_ns)
     watch_unattended(state, incident)
 
 

@@ -129,7 +129,7 @@ class Calls:
         """Answer an INVITE within the dialog: the same session, the offered direction (14.2)."""
         transaction = self._layer.open(INVITE, request, dialog.leg)
         if dialog.state not in (State.ANSWERED, State.TALKING, State.LEAVING):
-            early = dialog.state in (State.INVITED, State.RINGING)
+            early = dialog.state in (State.INVITED, State.RINGING, State.ADOPTED)
             extra = "Retry-After: 1\r\n" if early else ""
             status = 500 if early else 481
             self._layer.say(transaction, status, respond(request, status, extra=extra), now)

@@ -7,13 +7,23 @@ from collections.abc import Sequence
 import msgspec
 
 from core.effects import Decision
-from core.events import AnyFact, CallReceived, Fact
+from core.events import (
+    AnyFact,
+    CallReceived,
+    CommandGiven,
+    Fact,
+    OrderAcked,
+    TimerFired,
+    UnitCalled,
+    UnitReported,
+)
 from core.ids import CountyCode
 
 FACT_ENCODER = msgspec.msgpack.Encoder()
 FACT_DECODER: msgspec.msgpack.Decoder[AnyFact] = msgspec.msgpack.Decoder(AnyFact)
 DECISION_ENCODER = msgspec.json.Encoder()
 CHAIN_START = bytes(32)
+SENT_AGAIN = (CommandGiven, OrderAcked, TimerFired, UnitCalled, UnitReported)
 
 
 class Numbered(msgspec.Struct, frozen=True, gc=False):
@@ -45,11 +55,14 @@ def tag_of(message: Fact | Decision) -> str:
 
 
 def key_of(fact: Fact) -> str:
-    """Return what makes a fact the same one when the world sends it again, whenever that is."""
+    """Return what makes a fact the same one when the world sends it again, whenever that is.
+
+    What only happens, and is not sent again, is the same only at the same time.
+    """
     if isinstance(fact, CallReceived):
         return f"call {fact.sip_call_id}"
-    timeless = FACT_ENCODER.encode(msgspec.structs.replace(fact, at_ns=0))
-    return f"{tag_of(fact)} {hashlib.sha256(timeless).hexdigest()[:16]}"
+    named = msgspec.structs.replace(fact, at_ns=0) if isinstance(fact, SENT_AGAIN) else fact
+    return f"{tag_of(fact)} {hashlib.sha256(FACT_ENCODER.encode(named)).hexdigest()[:16]}"
 
 
 def number(decisions: Sequence[Decision], *, seq: int, first: int) -> tuple[Numbered, ...]:

@@ -10,7 +10,6 @@ from core.effects import (
     Effect,
     IncidentUpdated,
     OrderIssued,
-    OrderUnit,
     OrderUpdated,
     SetTimer,
     WarningRaised,
@@ -90,7 +89,7 @@ def _reached(history: History) -> set[str]:
                 found.add(f"a waiting incident located {'far away' if fact.lat > 29 else 'again'}")
             case CommandGiven(command="order.accept") if _has(effects, OrderIssued):
                 found.add("a unit chosen by the desk")
-            case OrderAcked() if fact.order_id in state.withdrawn and _has(effects, OrderUnit):
+            case OrderAcked() if fact.order_id in state.withdrawn:
                 found.add("an ack of a withdrawn order")
             case TimerFired() if fact.key.startswith("sign:") and fact.key in state.timers:
                 if "mqtt" in state.away and _has(effects, SetTimer):

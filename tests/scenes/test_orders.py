@@ -221,6 +221,47 @@ def test_the_desk_is_told_again_when_an_incident_was_served_and_is_stuck_once_mo
     assert stuck(play) == ["i4"]
 
 
+def test_a_radio_that_confirms_the_withdrawal_itself_is_not_told_again() -> None:
+    play = town() >> call("a", 2) >> answered("a", 3) >> command("order.cancel", 4, order_id=OrderId("o5"))
+
+    play >> ack("u1", "o5", 5, "delivered", version=2)
+    play.nothing("order")
+    play >> ack("u1", "o5", 6, "delivered", version=1)
+    play.nothing("order")
+
+
+def test_a_caller_who_rings_after_the_cancel_is_sent_a_unit() -> None:
+    play = town() >> call("a", 2) >> answered("a", 3) >> command("order.cancel", 4, order_id=OrderId("o5"))
+
+    _ = play >> call("b", 60) >> answered("b", 61) << Shows("order.issued", incident_id="i4")
+
+
+def test_time_to_sign_is_not_granted_for_ever() -> None:
+    play = town() >> call("a", 2) >> answered("a", 3) >> NeighbourGone(at_ns=at(4), name="mqtt", reason="")
+    for second in range(183, 783, 30):
+        play >> fires("sign:o5", second)
+        play.nothing("warning.raised")
+
+    _ = play >> fires("sign:o5", 783) << Shows("warning.raised", kind="order_unsigned", subject="o5")
+
+
+def test_after_a_dozen_orders_in_vain_a_person_must_look() -> None:
+    play = Play() >> roster("u1") >> moved(1, (0, 0, 0)) >> call("a", 2) >> answered("a", 3)
+    second = 3.0
+    for _ in range(11):
+        second += 180
+        play >> moved(second, (0, 0, 0))
+        play >> fires(next(key for key in play.engine.state.timers if key.startswith("sign:")), second)
+
+    second += 180
+    _ = (
+        play
+        >> fires(next(key for key in play.engine.state.timers if key.startswith("sign:")), second)
+        << Shows("warning.raised", kind="orders_exhausted", subject="i4")
+    )
+    play.nothing("order.issued")
+
+
 def stuck(play: Play) -> list[str]:
     """Return the incidents of which the last fact told that nobody can go."""
     return [
