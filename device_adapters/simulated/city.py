@@ -86,7 +86,7 @@ class City:
         self.callers = Callers(sip_addresses, self.sources)
         self.radios: list[Radio] = []
         self.desk: Desk | None = None
-        self._sip_addresses, self._mqtt_url, self._redis_url = sip_addresses, mqtt_url, redis_url
+        self._mqtt_url, self._redis_url = mqtt_url, redis_url
         self._plans: dict[str, PlannedCall] = {}
         self._epoch = 0.0
         self._alarm, self._bell = Alarm(), Alarm()

@@ -97,7 +97,6 @@ class Demand:
     """The callers of some counties."""
 
     def __init__(self, seed: int, counties: tuple[County, ...], manner: Manner, run_id: str = "") -> None:
-        self._seed = seed
         self._manner = manner
         self._counties = counties
         self._shares = np.cumsum(shares(counties))

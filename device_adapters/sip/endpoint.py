@@ -104,11 +104,6 @@ class Endpoint:
         """Say 200 OK, and again until the ACK."""
         self._calls.command(leg, Heard.ANSWER, now)
 
-    def refuse(self, leg: Leg, status: int, now: float) -> None:
-        """Refuse a ringing leg with a final status."""
-        assert 300 <= status < 700, "a refusal is a final status that is no success"
-        self._calls.command(leg, Heard.REFUSE, now, status)
-
     def hang_up(self, leg: Leg, now: float) -> None:
         """End the leg: BYE when answered, 480 when ringing."""
         if not self._calls.command(leg, Heard.HANG_UP, now, quiet=True):

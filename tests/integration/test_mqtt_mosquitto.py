@@ -1,163 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """The MQTT adapter against a real mosquitto: what is promised when the broker is well, frozen or dead."""
 
-import asyncio
 import json
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Literal
 
-import aiomqtt
 import pytest
 
-from core.effects import OrderUnit
 from core.events import Fact, NeighbourBack, NeighbourGone, OrderAcked, UnitCalled, UnitReported, UnitsMoved
-from core.ids import CountyCode, IncidentId, OrderId, UnitId
-from device_adapters.mqtt.adapter import MqttAdapter
 from device_adapters.mqtt.fixes import RECORD
-from device_adapters.mqtt.settings import MqttSettings
-from gateway.demo.servers import Server, ServerMissingError, mosquitto_server
+from gateway.demo.servers import Server
+from tests.integration.mqtt_house import (
+    NOW_S,
+    UNIT,
+    Clock,
+    Disk,
+    Protocol,
+    adapter_for,
+    fix,
+    order,
+    radio,
+    radio5,
+    say,
+    serving,
+    until,
+)
 
 pytestmark = pytest.mark.real
-
-NOW_S = 1_700_000_000
-WENZHOU = CountyCode("330302")
-U1, U2 = UnitId("u1"), UnitId("u2")
-UNIT = "g110/v1/330302/units/u1"
-WAIT_S_MAX = 20.0
-DOCS_RUN = Path(__file__).parents[2] / "docs" / "run"
-Protocol = Literal["5", "3.1.1"]
-
-
-class Clock:
-    """Both times, moved by the test."""
-
-    def __init__(self) -> None:
-        self.wall = NOW_S * 1_000_000_000
-        self.mono = 0.0
-
-    def wall_ns(self) -> int:
-        return self.wall
-
-    def mono_s(self) -> float:
-        return self.mono
-
-
-class Disk:
-    """A door whose disk is quick or, while `slow`, has not answered yet."""
-
-    def __init__(self) -> None:
-        self.facts: list[Fact] = []
-        self.slow = False
-        self._waiting: list[Callable[[], None]] = []
-
-    def feed(self, fact: Fact) -> int:
-        self.facts.append(fact)
-        return len(self.facts)
-
-    def when_durable(self, seq: int, then: Callable[[], None]) -> None:
-        if self.slow:
-            self._waiting.append(then)
-        else:
-            then()
-
-    def written(self) -> None:
-        self.slow = False
-        waiting, self._waiting = self._waiting, []
-        for then in waiting:
-            then()
-
-    def of(self, kind: type[Fact]) -> list[Fact]:
-        return [fact for fact in self.facts if isinstance(fact, kind)]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    loop = asyncio.get_running_loop()
-    end_s = loop.time() + WAIT_S_MAX
-    while not condition():
-        assert loop.time() < end_s, "waited in vain"
-        await asyncio.sleep(0.005)
-
-
-@pytest.fixture
-def broker() -> Iterator[Server]:
-    try:
-        server = mosquitto_server()
-    except ServerMissingError as missing:
-        pytest.skip(str(missing))
-    with server as running:
-        yield running
-
-
-def adapter_for(
-    url: str, clock: Clock | None = None, protocol: Protocol = "5", **more: object
-) -> MqttAdapter:
-    settings = MqttSettings(
-        url=url,
-        protocol=protocol,
-        tick_ms=10,
-        reconnect_s_min=0.02,
-        reconnect_s_max=0.2,
-        **more,  # type: ignore[arg-type]
-    )
-    roster = {U1: (0, WENZHOU), U2: (1, WENZHOU)}
-    return MqttAdapter(settings, clock or Clock(), WENZHOU, "n1", lambda: roster, lambda: 0.5)
-
-
-@asynccontextmanager
-async def serving(adapter: MqttAdapter, disk: Disk, *, connected: bool = True) -> AsyncIterator[None]:
-    """Run the adapter; at the end it must return within 2 s."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(adapter.run(disk))
-        try:
-            if connected:
-                await until(lambda: adapter.statistics()["connected"] or running.done())
-            yield
-        finally:
-            adapter.stop()
-            begun_s = loop.time()
-            done, _ = await asyncio.wait((running,), timeout=WAIT_S_MAX)
-            assert done, "run() did not return"
-            assert loop.time() - begun_s < 2.0
-
-
-def radio(server: Server, name: str = "u1", **more: object) -> aiomqtt.Client:
-    return aiomqtt.Client("127.0.0.1", server.port, identifier=f"radio-{name}", **more)  # type: ignore[arg-type]
-
-
-def radio5(server: Server) -> aiomqtt.Client:
-    return radio(server, protocol=aiomqtt.ProtocolVersion.V5)
-
-
-async def say(server: Server, leaf: str, *sayings: dict[str, object], qos: int = 1) -> None:
-    async with radio(server) as unit:
-        for saying in sayings:
-            await unit.publish(f"{UNIT}/{leaf}", json.dumps(saying), qos=qos)
-
-
-def fix(tst: int) -> dict[str, object]:
-    return {"lat": 28.0, "lon": 120.7, "tst": tst}
-
-
-def order(name: str, **more: object) -> OrderUnit:
-    whole: dict[str, object] = {
-        "county": WENZHOU,
-        "unit_id": U1,
-        "order_id": OrderId(name),
-        "incident_id": IncidentId("i1"),
-        "version": 1,
-        "level": 1,
-        "category": "fight",
-        "lat": 28.0,
-        "lon": 120.7,
-        "address": "",
-        "text": "",
-        "deadline": NOW_S + 60,
-    }
-    return OrderUnit(**(whole | more))  # type: ignore[arg-type]
 
 
 async def test_positions_arrive_as_one_batch_a_tick(broker: Server) -> None:
@@ -383,70 +250,3 @@ async def test_a_fault_behind_the_door_ends_the_run_and_is_not_lost_in_the_libra
     with pytest.raises(BaseExceptionGroup) as caught:
         await drill()
     assert caught.group_contains(AssertionError, match="we are wrong")
-
-
-@pytest.fixture
-def guarded() -> Iterator[Server]:
-    """Serve a broker with the ACL of docs/run/mosquitto.acl; each user's password is the name."""
-    try:
-        server = mosquitto_server(
-            f"allow_anonymous false\npassword_file {{folder}}/passwd\nacl_file {DOCS_RUN / 'mosquitto.acl'}",
-            prepare=write_passwords,
-        )
-    except ServerMissingError as missing:
-        pytest.skip(str(missing))
-    with server as running:
-        yield running
-
-
-def write_passwords(folder: Path) -> None:
-    book = folder / "passwd"
-    book.touch()
-    for name in ("gateway", "u1", "u2"):
-        subprocess.run(["mosquitto_passwd", "-b", str(book), name, name], check=True)
-
-
-async def forge(server: Server, name: str, leaf: str) -> None:
-    """Write where it is not allowed. mosquitto 2.0.11 of Debian drops the message and hangs up."""
-    async with radio(server, f"forger-{name}", username=name, password=name) as forger:
-        await forger.publish(f"{UNIT}/{leaf}", json.dumps({"event": "emergency", "tst": NOW_S}))
-        await asyncio.wait((forger._disconnected,), timeout=WAIT_S_MAX)
-
-
-async def test_a_radio_speaks_for_itself_only_and_hears_its_own_orders_only(guarded: Server) -> None:
-    disk = Disk()
-    adapter = adapter_for(guarded.url, username="gateway", password="gateway")
-    u1 = radio(guarded, "u1", username="u1", password="u1")
-    u2 = radio(guarded, "u2", username="u2", password="u2")
-    async with serving(adapter, disk), u1, u2:
-        for unit in (u1, u2):
-            await unit.subscribe(f"{UNIT}/orders", qos=1)
-
-        await forge(guarded, "u2", "event")
-        await forge(guarded, "u2", "orders")
-        await forge(guarded, "u1", "orders")
-        await u2.publish("g110/v1/330302/units/u2/status", json.dumps({"status": "available"}), qos=1)
-        await until(lambda: disk.of(UnitReported))
-        adapter.send(order("o1"))
-        first = await anext(aiter(u1.messages))
-
-        assert json.loads(bytes(first.payload))["order_id"] == "o1"
-        await until(lambda: adapter.statistics()["orders_confirmed"])
-        assert len(u2.messages) == 0
-    assert [fact.unit_id for fact in disk.of(UnitReported)] == [U2]  # type: ignore[attr-defined]
-    assert disk.of(UnitCalled) == []
-
-
-def test_the_example_configuration_is_one_the_broker_takes() -> None:
-    text = (DOCS_RUN / "mosquitto.conf").read_text("utf-8").replace("listener 1883 127.0.0.1", "")
-    for folder in ("/etc/mosquitto", "/var/lib/mosquitto"):
-        text = text.replace(folder, "{folder}")
-    text = text.replace("{folder}/gateway110.acl", str(DOCS_RUN / "mosquitto.acl"))
-    text = text.replace("{folder}/gateway110.passwd", "{folder}/passwd").replace("log_dest syslog", "")
-
-    try:
-        example = mosquitto_server(text, prepare=write_passwords, keep=False)
-    except ServerMissingError as missing:
-        pytest.skip(str(missing))
-    with example as server:
-        assert server.pid
