@@ -17,6 +17,8 @@ from device_adapters.sip.message import Message
 PIDF = "application/pidf+xml"
 PIDF_BYTES_MAX = 32_768
 "A long civic address with a polygon is 4 kB."
+TAGS_MAX = 1_000
+"Opening and closing together; a polygon of POINTS_MAX with a civic address has some 250."
 POINTS_MAX = 64
 "RFC 5491 5.2.3 recommends polygons of at most 15."
 EARTH_M = 6_371_008.8
@@ -80,6 +82,8 @@ def _chosen(message: Message, parts: list[Part]) -> Part | None:
 def _parsed(document: bytes) -> ElementTree.Element:
     if len(document) > PIDF_BYTES_MAX:
         raise UnreadableLocationError("too long")
+    if document.count(b"<") > TAGS_MAX:
+        raise UnreadableLocationError("too many tags")
     if b"\0" in document or _DECLARATION.search(document):
         raise UnreadableLocationError("declarations or UTF-16")
     try:

@@ -165,3 +165,8 @@ def test_only_a_body_that_must_be_understood_is_refused(kind: str, extra: str, s
     assert caller.say(caller.text("INVITE", extra=extra, body="x").replace("application/sdp", kind, 1)) == [
         status
     ]
+
+
+def test_a_document_of_nothing_but_tags_is_not_parsed() -> None:
+    with pytest.raises(UnreadableLocationError, match="too many tags"):
+        read_pidf(b"<a>" * 5_000)
