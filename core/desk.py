@@ -4,13 +4,16 @@
 from collections.abc import Callable
 from typing import get_args
 
-from core.calls.call import Call, told
-from core.dispatch.dispatcher import issue, recommend, seek_unit, serve_waiting
+from core.callbacks import handlers as callbacks
+from core.calls.call import Call
+from core.calls.doubt import vouch
+from core.dispatch.dispatcher import issue, placed, recommend, serve_waiting
 from core.dispatch.queue import urgency_key
-from core.effects import AnswerCaller, CallWaiting
+from core.effects import AnswerCaller
 from core.errors import OutOfTurnError, UnknownError
-from core.events import CommandGiven, UnitStatus
-from core.incidents.handlers import close, known, locate
+from core.events import CommandGiven, Location, UnitStatus
+from core.incidents.candidates import DESK
+from core.incidents.handlers import close, hear, known, take_back
 from core.incidents.incident import Incident
 from core.orders.handlers import cancel
 from core.state import State
@@ -45,10 +48,7 @@ def _classify(state: State, fact: CommandGiven) -> None:
     incident = known(state, call.incident_id)
     call.level = fact.level or call.level
     _grade(state, incident, fact)
-    if call.call_id in state.calls_waiting:
-        call.urgency_ms = urgency_key(call.level, call.received_ns // NS_PER_MS, state.settings.head_start_s)
-        state.calls_waiting.raise_to(call.call_id, call.urgency_ms)
-        state.say(told(call, CallWaiting, at_us=state.at_us))
+    vouch(state, call)
 
 
 def _level(state: State, fact: CommandGiven) -> None:
@@ -59,10 +59,15 @@ def _locate(state: State, fact: CommandGiven) -> None:
     if fact.lat is None or fact.lon is None or not (-90 <= fact.lat <= 90 and -180 <= fact.lon <= 180):
         raise OutOfTurnError("incident.locate needs lat and lon in degrees")
     incident = known(state, fact.incident_id)
-    locate(state, incident, fact.lat, fact.lon, fact.address)
-    recommend(state, incident)
-    seek_unit(state, incident)
-    serve_waiting(state)
+    place = Location(lat=fact.lat, lon=fact.lon, source=DESK, address=fact.address)
+    hear(state, incident, place, whose=DESK)
+    placed(state, incident)
+
+
+def _unlocate(state: State, fact: CommandGiven) -> None:
+    incident = known(state, fact.incident_id)
+    take_back(state, incident)
+    placed(state, incident)
 
 
 def _accept(state: State, fact: CommandGiven) -> None:
@@ -130,9 +135,12 @@ COMMANDS: dict[str, Callable[[State, CommandGiven], None]] = {
     "call.take": _take,
     "call.classify": _classify,
     "incident.locate": _locate,
+    "incident.unlocate": _unlocate,
     "incident.level": _level,
     "incident.close": _close,
     "order.accept": _accept,
     "order.cancel": _cancel,
+    "callback.tried": callbacks.tried,
+    "callback.done": callbacks.done,
     "unit.set": _set_unit,
 }

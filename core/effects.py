@@ -10,13 +10,15 @@ from typing import Literal
 
 import msgspec
 
-from core.events import Link, UnitStatus
-from core.ids import CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
+from core.events import Datum, Link, UnitStatus
+from core.ids import CallbackId, CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
 
 OrderState = Literal[
     "issued", "delivered", "signed", "declined", "enroute", "on_scene", "clear", "expired", "cancelled"
 ]
 CallState = Literal["ringing", "answered", "ended", "abandoned"]
+Silence = Literal["", "suspected", "challenged", "vouched", "unheard"]
+CallbackState = Literal["open", "returned", "reached", "given_up", "displaced"]
 IncidentState = Literal["opened", "located", "ranked", "ordered", "closed"]
 
 
@@ -31,6 +33,30 @@ class RingCaller(Effect, frozen=True, kw_only=True, tag="ring"):
     """Send 180 Ringing, once the call is durable."""
 
     leg: Leg
+
+
+class QueueCaller(Effect, frozen=True, kw_only=True, tag="queue"):
+    """Send 182 Queued: where the caller stands in the line."""
+
+    leg: Leg
+    position: int
+    "1 is next."
+
+
+class LookUpCaller(Effect, frozen=True, kw_only=True, tag="look_up"):
+    """Ask whoever may know who calls and from where. Answers come back as `caller.found`, or not at all."""
+
+    leg: Leg
+    caller: str
+    access: str
+    locate_at: tuple[str, ...]
+
+
+class ChallengeCaller(Effect, frozen=True, kw_only=True, tag="challenge"):
+    """Ask the caller to press a key. Needs media to be heard; a key pressed is a fact without it, too."""
+
+    leg: Leg
+    why: Literal["silent", "insistent"]
 
 
 class AnswerCaller(Effect, frozen=True, kw_only=True, tag="answer"):
@@ -122,6 +148,25 @@ class CallDecision(Decision, frozen=True, kw_only=True):
     reason: str = ""
     urgency_ms: int = 0
     "Effective urgency while it waits: the time since which it counts as waiting, ms. Lower is sooner."
+    privacy: bool = False
+    "The caller asked for their number to be withheld: for the desk, not for a wall."
+    diverted_from: str = ""
+    "The number dialled before the call was diverted here."
+    attestation: str = ""
+    "`A`, `B` or `C`: what the first network says of the number. Not verified by us."
+    calls_in_hour: int = 0
+    "How often this number rang within the last hour; 0 when nobody counted."
+    caller_name: str = ""
+    "Who the number is registered to, once a look-up has said so."
+    silence: Silence = ""
+    """`suspected` nobody is heard; `challenged` and asked to press a key; `vouched` a key was pressed: someone is
+    there; `unheard` no key came. Never hung up for it."""
+    demoted: bool = False
+    "An insistent number: it waits behind others, and no unit goes for it until a key is pressed or a desk vouches."
+    restored_from: CallId = CallId("")
+    "The call the same number gave up shortly before: this one has its place in the line."
+    waiting_since_us: int = 0
+    "Since when the caller has been trying: the first ring of the call restored, else this one's."
 
 
 class CallWaiting(CallDecision, frozen=True, kw_only=True, tag="call.waiting"):
@@ -211,6 +256,33 @@ class OrderUpdated(OrderDecision, frozen=True, kw_only=True, tag="order.updated"
     """The order moved on."""
 
 
+class LocationCandidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One word about where it is. Chosen is the lowest `standing`, then `doubt_m`, of those not `outdated`."""
+
+    lat: float
+    lon: float
+    uncertainty_m: float
+    "As the source said; 0 when it did not say."
+    source: str
+    "`desk`, `unit` (an officer's own), `pidf-lo`, `held`, `cell`, `lookup`, or as given."
+    datum: Datum = "wgs84"
+    "What the source gave, before the edge converted it."
+    address: str = ""
+    call_id: CallId = CallId("")
+    "The call it came with; empty for a desk's or an officer's."
+    at_us: int
+    "When it was true; when we heard it, if the source does not say."
+    heard_at_us: int
+    standing: int
+    "0 a desk or an officer; 1 any other; 2 the registered address of a mobile number: no unit goes there by itself."
+    doubt_m: float
+    """The radius that counts: the uncertainty (or what is assumed of such a source), and a walking pace for its age
+    when we heard it, and 300 m when it is not the first caller's."""
+    outdated: bool = False
+    "The same caller, or the desk, has said it better since; or the desk has taken it back."
+    chosen: bool = False
+
+
 class IncidentUpdated(Decision, frozen=True, kw_only=True, tag="incident.updated"):
     """Where one incident stands."""
 
@@ -228,6 +300,14 @@ class IncidentUpdated(Decision, frozen=True, kw_only=True, tag="incident.updated
     order_ids: tuple[OrderId, ...]
     outcome: str = ""
     "Why it was closed: `handled`, `unattended`, `displaced`, `closed_by_desk`."
+    calls: int = 0
+    "How many calls there were about it; `call_ids` names the first ones and the newest."
+    location_source: str = ""
+    "The chosen candidate's; empty while nobody knows the place."
+    uncertainty_m: float = 0.0
+    "The chosen candidate's, as its source said; 0 when it did not say."
+    locations: tuple[LocationCandidate, ...] = ()
+    "Every word about the place, in the order heard, the best sixteen."
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,6 +335,32 @@ class UnitUpdated(Decision, frozen=True, kw_only=True, tag="unit.updated"):
     "True while the unit has sent positions but never a status: taken as available."
     out_of_turn: bool = False
     "The status table does not foresee this step; recorded all the same."
+
+
+class CallbackUpdated(Decision, frozen=True, kw_only=True, tag="callback.updated"):
+    """Where one call-back stands: a caller hung up before the answer, and someone must ring back."""
+
+    callback_id: CallbackId
+    state: CallbackState
+    caller: str
+    "Empty when withheld: nobody can ring back, but the incident's place can be visited."
+    privacy: bool = False
+    call_ids: tuple[CallId, ...]
+    "The calls given up: the first one and the newest."
+    incident_id: IncidentId
+    "Of the newest call."
+    since_us: int
+    "The first ring."
+    left_at_us: int
+    "The newest hang-up."
+    due_us: int
+    "Overdue after this."
+    rings: int
+    "How often they tried, a call that rings now included."
+    tries: int = 0
+    "How often a desk rang back in vain."
+    reason: str = ""
+    by: str = ""
 
 
 class WarningRaised(Decision, frozen=True, kw_only=True, tag="warning.raised"):
@@ -291,6 +397,7 @@ AnyDecision = (
     | OrderUpdated
     | IncidentUpdated
     | UnitUpdated
+    | CallbackUpdated
     | WarningRaised
     | ServiceDegraded
     | ServiceRestored

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core import desk, service
+from core.calls import doubt, finding
 from core.calls import handlers as calls
 from core.effects import Effect
 from core.errors import CoreError
@@ -17,7 +18,10 @@ from core.events import (
     CallAbandoned,
     CallAnswered,
     CallEnded,
+    CallerFound,
+    CallKeyPressed,
     CallReceived,
+    CallSilent,
     CommandGiven,
     Fact,
     FactPoisoned,
@@ -42,7 +46,10 @@ HANDLERS: dict[type[Fact], Callable[[State, Any], None]] = {
     ServiceStarted: service.started,
     RosterLoaded: roster.loaded,
     CallReceived: calls.received,
+    CallerFound: finding.found,
     CallAnswered: calls.answered,
+    CallSilent: doubt.silent,
+    CallKeyPressed: doubt.key_pressed,
     CallAbandoned: calls.abandoned,
     CallEnded: calls.ended,
     UnitsMoved: units.moved,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from core.ids import CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
+from core.ids import CallbackId, CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
 from core.settings import Settings
 
 UnitStatus = Literal[
@@ -27,6 +27,7 @@ UnitStatus = Literal[
 ]
 Link = Literal["unknown", "online", "offline"]
 Ack = Literal["delivered", "signed", "declined", "enroute", "on_scene", "clear"]
+Datum = Literal["wgs84", "gcj02", "bd09"]
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -44,9 +45,13 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     uncertainty_m: float = 0.0
     "Radius of the circle that holds the caller, 0 when the source does not say."
     source: str = ""
-    "`pidf-lo`, `lookup`, `desk`, …"
+    "`pidf-lo` (in the INVITE), `held` (fetched), `cell`, `lookup` (registered address), `desk`."
     address: str = ""
     "Civic address as given, one line."
+    at_ms: int = 0
+    "When it was true, ms since 1970; 0 when the source does not say."
+    datum: Datum = "wgs84"
+    "What the source gave, before the edge converted it: a shift of 500 m has its cause on record."
 
 
 class RosterUnit(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +98,46 @@ class CallReceived(Fact, frozen=True, kw_only=True, tag="call.received"):
     "Civic address without coordinates, when that is all there is."
     raw: bytes = b""
     "The INVITE as it came, so that a restarted process can go on with the dialog."
+    privacy: bool = False
+    "The caller asked for their number to be withheld (RFC 3323): shown at the desk, not on a wall."
+    diverted_from: str = ""
+    "The number dialled before the call was diverted here (RFC 5806, RFC 7044)."
+    attestation: str = ""
+    "`A`, `B` or `C`: what the first network says of the number (RFC 8588). Not verified by us."
+    access: str = ""
+    "P-Access-Network-Info as the network gave it (RFC 7315): the cell. Never logged."
+    locate_at: tuple[str, ...] = ()
+    "Where the caller's place can be fetched (RFC 6442, by reference)."
+    calls_in_hour: int = 0
+    "How often this number rang this gateway within the last hour, this call included; 0 when nobody counted."
+
+
+class CallerFound(Fact, frozen=True, kw_only=True, tag="caller.found"):
+    """One of those who were asked knows something about the caller. It came later than the ring, or never."""
+
+    leg: Leg
+    source: str
+    "`held`, `cell` or `lookup`."
+    name: str = ""
+    "Who the number is registered to. Never logged."
+    address: str = ""
+    location: Location | None = None
+
+
+class CallSilent(Fact, frozen=True, kw_only=True, tag="call.silent"):
+    """Nobody is heard on an answered line."""
+
+    leg: Leg
+    sip_call_id: str
+
+
+class CallKeyPressed(Fact, frozen=True, kw_only=True, tag="call.key"):
+    """The caller pressed a key: someone is there."""
+
+    leg: Leg
+    sip_call_id: str
+    key: str
+    "`0` to `9`, `*`, `#`, `A` to `D`."
 
 
 class CallAnswered(Fact, frozen=True, kw_only=True, tag="call.answered"):
@@ -109,6 +154,8 @@ class CallAbandoned(Fact, frozen=True, kw_only=True, tag="call.abandoned"):
     sip_call_id: str
     reason: str = "cancel"
     "`cancel`, `bye` (early), `expired` (the trunk's own limit)."
+    trace: bytes = b""
+    "The leg's last SIP messages (device_adapters/sip/trace.py); `gateway journal sip` shows them."
 
 
 class CallEnded(Fact, frozen=True, kw_only=True, tag="call.ended"):
@@ -117,7 +164,10 @@ class CallEnded(Fact, frozen=True, kw_only=True, tag="call.ended"):
     leg: Leg
     sip_call_id: str
     reason: str = "bye"
-    "`bye`, `no_ack` (the 200 was never confirmed), `hung_up` or `refused` (by us)."
+    """`bye`, `no_ack` (the 200 was never confirmed), `expired` (its session timer ran out), `gone` (the far side
+    knows of no such call), `hung_up` or `refused` (by us)."""
+    trace: bytes = b""
+    "As in CallAbandoned."
 
 
 class UnitsMoved(Fact, frozen=True, kw_only=True, tag="units.moved"):
@@ -191,6 +241,7 @@ class CommandGiven(Fact, frozen=True, kw_only=True, tag="command.given"):
     address: str = ""
     status: str = ""
     text: str = ""
+    callback_id: CallbackId = CallbackId("")
 
 
 class TimerFired(Fact, frozen=True, kw_only=True, tag="timer.fired"):
@@ -219,7 +270,7 @@ class FactPoisoned(Fact, frozen=True, kw_only=True, tag="fact.poisoned"):
 
 
 class NeighbourGone(Fact, frozen=True, kw_only=True, tag="neighbour.gone"):
-    """Redis, the broker or the disk stopped answering."""
+    """Redis, the broker, the disk or a trunk (`trunk:NAME`) stopped answering."""
 
     name: str
     reason: str = ""
@@ -235,7 +286,10 @@ AnyFact = (
     ServiceStarted
     | RosterLoaded
     | CallReceived
+    | CallerFound
     | CallAnswered
+    | CallSilent
+    | CallKeyPressed
     | CallAbandoned
     | CallEnded
     | UnitsMoved

@@ -10,6 +10,7 @@ from typing import NewType
 CallId = NewType("CallId", str)
 IncidentId = NewType("IncidentId", str)
 OrderId = NewType("OrderId", str)
+CallbackId = NewType("CallbackId", str)
 UnitId = NewType("UnitId", str)
 CountyCode = NewType("CountyCode", str)
 "GB/T 2260 code of a county, six digits: 330302 is Lucheng."

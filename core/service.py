@@ -3,8 +3,11 @@
 
 from collections.abc import Callable
 
+from core.callbacks.handlers import due as callback_due
+from core.calls.doubt import challenge_due
 from core.calls.handlers import answer_due, limit_due
 from core.calls.handlers import resume as resume_calls
+from core.calls.line import tell_places
 from core.effects import ServiceDegraded, ServiceRestored
 from core.events import FactPoisoned, LeadTaken, NeighbourBack, NeighbourGone, ServiceStarted, TimerFired
 from core.incidents.handlers import unattended_due
@@ -17,7 +20,10 @@ POISONED_MAX = 1_000  # facts we failed on; each is a fault of ours to mend, so 
 
 TIMERS: dict[str, Callable[[State, TimerFired], None]] = {
     "answer": answer_due,
+    "callback": callback_due,
+    "challenge": challenge_due,
     "limit": limit_due,
+    "line": tell_places,
     "sign": sign_due,
     "unattended": unattended_due,
     "withdrawn": forget_withdrawn,

@@ -26,6 +26,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     call_s_max: Positive = 14_400
     """A line older than this is ended by us: its far side has died without a word. Guess: no emergency call lasts
     four hours; session timers will tell sooner."""
+    queue_tell_s: NotNegative = 20
+    "How often a caller in the line is told a place that has changed (182); 0 is never."
+
+    insistent_per_hour: NotNegative = 30
+    """A number that rings this often within an hour is insistent: it waits behind others and must show that someone
+    is there; 0 is never. As in `[sip]`. Guess: once every two minutes."""
+    demote_s: NotNegative = 900
+    "By how much an insistent caller counts as having rung later. Never refused."
+    challenge_s: NotNegative = 20
+    "How long a silent caller is given to press a key; 0 asks nobody and tells the desk at once."
+
+    callback_s: Positive = 60
+    "Whoever hung up before the answer is rung back within this, or the desk is told that it is overdue."
+    callback_keep_s: Positive = 14_400
+    "A call-back nobody settled is given up aloud after this. Guess: half a shift."
+    callbacks_max: Positive = 10_000
+    "Call-backs kept: two days of a provincial capital's callers who hang up (23 % of 20,000 calls)."
+    resume_s: NotNegative = 600
+    "Who rings again within this of hanging up has the place in the line of the first ring."
+
     calls_waiting_max: Positive = 10_000
     "Ringing calls in the queue: the worst published hour (3.5 calls/s, Beijing 2017) all unanswered."
     incidents_waiting_max: Positive = 10_000
@@ -63,5 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     answer), is closed with a warning after this long."""
     incidents_open_max: Positive = 20_000
     "Open incidents held in memory: ten times a provincial capital's day of valid calls."
+    place_moved_m: NotNegative = 50
+    "A place that moves farther than this while units drive to the old one is told aloud. Guess: half a block."
     reach_m: Positive = 200_000
     "No unit farther than this is offered: the length of a province's larger city."

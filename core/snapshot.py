@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from core.calls.call import Call
+from core.callbacks.callback import Callback
+from core.calls.call import Call, Departed
 from core.dispatch.queue import DispatchQueue
 from core.engine import Engine
-from core.ids import CallId, CountyCode, IncidentId, UnitId
+from core.ids import CallId, CountyCode, IncidentId, Leg, UnitId
+from core.incidents.handlers import take_over
 from core.incidents.incident import Incident
 from core.kernels import layout
 from core.orders.order import Order
@@ -20,7 +22,9 @@ from core.settings import Settings
 from core.state import State
 from core.units.unit import Unit
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)
+"1 knew nothing of call-backs and candidates: what it does not hold has not happened."
 
 
 class Saved(msgspec.Struct, kw_only=True):
@@ -53,6 +57,9 @@ class Saved(msgspec.Struct, kw_only=True):
     away: dict[str, str]
     epochs: dict[CountyCode, int]
     commands_read: dict[CountyCode, str]
+    callbacks: list[Callback] = []
+    departed: dict[Leg, Departed] = {}
+    incident_of_caller: dict[str, IncidentId] = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -92,6 +99,9 @@ def take(engine: Engine) -> bytes:
             away=state.away,
             epochs=state.epochs,
             commands_read=state.commands_read,
+            callbacks=[*state.callbacks.values()],
+            departed=state.departed,
+            incident_of_caller=state.incident_of_caller,
         )
     )
 
@@ -102,7 +112,7 @@ def restore(data: bytes) -> Engine | None:
         saved = _DECODER.decode(data)
     except msgspec.MsgspecError:
         return None
-    if saved.format != FORMAT:
+    if saved.format not in READABLE:
         return None
     engine = Engine()
     _fill(engine.state, saved)
@@ -134,6 +144,12 @@ def _fill(state: State, saved: Saved) -> None:
     state.withdrawn = {order.order_id: order for order in saved.withdrawn}
     state.poisoned, state.failures, state.turn = saved.poisoned, saved.failures, saved.turn
     state.epochs, state.commands_read = saved.epochs, saved.commands_read
+    state.callbacks = {task.callback_id: task for task in saved.callbacks}
+    state.callback_of = {task.number: task.callback_id for task in saved.callbacks if task.number}
+    state.departed, state.incident_of_caller = saved.departed, saved.incident_of_caller
+    if saved.format == 1:
+        for incident in saved.incidents:
+            take_over(incident)
 
 
 def _matrix(data: bytes, columns: int, kind: Any) -> Any:  # noqa: ANN401  numpy's kinds

@@ -7,10 +7,11 @@ touch are told once, at the end of the fact, as they then stand.
 
 from collections import Counter
 
-from core.calls.call import Call
+from core.callbacks.callback import Callback
+from core.calls.call import Call, Departed
 from core.dispatch.queue import DispatchQueue
 from core.effects import DropTimer, Effect, SetTimer, WarningRaised
-from core.ids import CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
+from core.ids import CallbackId, CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
 from core.incidents.incident import Incident
 from core.incidents.incident import told as incident_told
 from core.incidents.near import OpenPlaces
@@ -20,6 +21,10 @@ from core.units.columns import UnitColumns
 from core.units.unit import Unit
 from core.units.unit import told as unit_told
 
+LEGS_REMEMBERED = 1_024  # a look-up answers within seconds; at 35 calls/s this is half a minute
+CALLERS_REMEMBERED = (
+    4_096  # an insistent number rings at least every two minutes: at 35 calls/s 4,200 callers
+)
 CAPABILITIES_MAX = 61  # bits 1 to 61 of a unit's mask
 NOBODY = 1 << 62  # the bit no unit has
 
@@ -34,6 +39,14 @@ class State:
         self.now_ns = 0
         self.calls: dict[CallId, Call] = {}
         self.call_of_leg: dict[Leg, CallId] = {}
+        self.departed: dict[Leg, Departed] = {}
+        "The newest legs that are gone: an answer about their callers may still come."
+        self.incident_of_caller: dict[str, IncidentId] = {}
+        "{number: incident of its newest call}, the newest last; some of them are closed."
+        self.callbacks: dict[CallbackId, Callback] = {}
+        "Who is to be rung back, the oldest first."
+        self.callback_of: dict[str, CallbackId] = {}
+        "By number; those that withheld it have none."
         self.incidents: dict[IncidentId, Incident] = {}
         self.orders: dict[OrderId, Order] = {}
         self.units: dict[UnitId, Unit] = {}
@@ -129,6 +142,21 @@ class State:
         self._ids_made[letter] += 1
         made = self._ids_made[letter]
         return f"{letter}{self.seq}" if made == 1 else f"{letter}{self.seq}-{made}"
+
+    def remember_leg(self, call: Call) -> None:
+        """Keep what a late answer about this caller needs."""
+        self.departed[call.leg] = Departed(call.call_id, call.incident_id, call.whose, call.number)
+        if len(self.departed) > LEGS_REMEMBERED:
+            del self.departed[next(iter(self.departed))]
+
+    def remember_caller(self, call: Call) -> None:
+        """Keep what this number last rang about."""
+        if not call.number:
+            return
+        self.incident_of_caller.pop(call.number, None)
+        self.incident_of_caller[call.number] = call.incident_id
+        if len(self.incident_of_caller) > CALLERS_REMEMBERED:
+            del self.incident_of_caller[next(iter(self.incident_of_caller))]
 
     def set_timer(self, key: str, due_ns: int) -> None:
         """Ask for `timer.fired` at that time; the same key again moves it."""

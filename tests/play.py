@@ -15,7 +15,10 @@ from core.events import (
     CallAbandoned,
     CallAnswered,
     CallEnded,
+    CallerFound,
+    CallKeyPressed,
     CallReceived,
+    CallSilent,
     CommandGiven,
     Fact,
     Location,
@@ -154,6 +157,26 @@ def abandoned(name: str, second: float) -> CallAbandoned:
 
 def ended(name: str, second: float) -> CallEnded:
     return CallEnded(at_ns=at(second), leg=Leg(f"leg-{name}"), sip_call_id=f"{name}@trunk")
+
+
+def found(
+    call: str, second: float, spot: tuple[float, float] | None = (0, 0), source: str = "held", **fields: Any
+) -> CallerFound:
+    """An answer about the caller of `call`: a place metres east and north of the square, or none."""
+    location = None
+    if spot is not None:
+        lat, lon = place(*spot)
+        about = {key: fields.pop(key) for key in ("uncertainty_m", "at_ms", "datum") if key in fields}
+        location = Location(lat=lat, lon=lon, source=source, **about)
+    return CallerFound(at_ns=at(second), leg=Leg(f"leg-{call}"), source=source, location=location, **fields)
+
+
+def silent(name: str, second: float) -> CallSilent:
+    return CallSilent(at_ns=at(second), leg=Leg(f"leg-{name}"), sip_call_id=f"{name}@trunk")
+
+
+def key(name: str, second: float, pressed: str = "1") -> CallKeyPressed:
+    return CallKeyPressed(at_ns=at(second), leg=Leg(f"leg-{name}"), sip_call_id=f"{name}@trunk", key=pressed)
 
 
 def reports(unit: str, second: float, status: Any) -> UnitReported:

@@ -5,8 +5,10 @@ from typing import TypeVar
 
 import msgspec
 
-from core.effects import CallDecision, CallState
-from core.ids import CallId, CountyCode, IncidentId, Leg
+from core.dispatch.queue import urgency_key
+from core.effects import CallDecision, CallState, Silence
+from core.ids import CallbackId, CallId, CountyCode, IncidentId, Leg
+from core.settings import Settings
 
 D = TypeVar("D", bound=CallDecision)
 
@@ -30,6 +32,55 @@ class Call(msgspec.Struct, kw_only=True):
     incident_id: IncidentId = IncidentId("")
     answered_ns: int = 0
     urgency_ms: int = 0
+    number: str = ""
+    "The caller as core/calls/number.py spells it; empty when withheld."
+    privacy: bool = False
+    diverted_from: str = ""
+    attestation: str = ""
+    calls_in_hour: int = 0
+    access: str = ""
+    locate_at: tuple[str, ...] = ()
+    caller_name: str = ""
+    silence: Silence = ""
+    demoted: bool = False
+    "An insistent number, until a desk classifies the call."
+    since_ns: int = 0
+    "The first ring of the call restored; 0 when there was none."
+    restored_from: CallId = CallId("")
+    callback_id: CallbackId = CallbackId("")
+    "The call-back that waited for this caller when it rang."
+    position: int = 0
+    "The place in the line the caller was last told; 0 when none."
+
+    @property
+    def waiting_ns(self) -> int:
+        """Since when the caller has been trying."""
+        return self.since_ns or self.received_ns
+
+    @property
+    def whose(self) -> str:
+        """Whose word it is where they are: the same for every call of one number."""
+        return self.number or self.call_id
+
+    @property
+    def in_doubt(self) -> bool:
+        """True while nobody has shown that an insistent call is one: no unit goes for it by itself."""
+        return self.demoted and self.silence != "vouched"
+
+
+def urgency(call: Call, settings: Settings) -> int:
+    """Return its place in the line: since when it counts as waiting, ms. Lower is sooner."""
+    since_ms = call.waiting_ns // 1_000_000 + (settings.demote_s * 1000 if call.demoted else 0)
+    return urgency_key(call.level, since_ms, settings.head_start_s)
+
+
+class Departed(msgspec.Struct, frozen=True, gc=False):
+    """What is kept of a call whose line is gone: an answer about its caller may still come."""
+
+    call_id: CallId
+    incident_id: IncidentId
+    whose: str
+    number: str
 
 
 def told(call: Call, decision: type[D], *, at_us: int, ended_at_us: int = 0, reason: str = "") -> D:
@@ -50,4 +101,13 @@ def told(call: Call, decision: type[D], *, at_us: int, ended_at_us: int = 0, rea
         ended_at_us=ended_at_us,
         reason=reason,
         urgency_ms=call.urgency_ms,
+        privacy=call.privacy,
+        diverted_from=call.diverted_from,
+        attestation=call.attestation,
+        calls_in_hour=call.calls_in_hour,
+        caller_name=call.caller_name,
+        silence=call.silence,
+        demoted=call.demoted,
+        restored_from=call.restored_from,
+        waiting_since_us=call.waiting_ns // 1000,
     )

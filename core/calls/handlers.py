@@ -1,22 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """What follows when a call comes, is answered, is given up, or ends."""
 
-from core.calls.call import Call, told
+from core.callbacks import handlers as callbacks
+from core.calls import doubt, line
+from core.calls.call import Call, told, urgency
+from core.calls.finding import look_up
+from core.calls.live import live
 from core.calls.machine import CallHeard, step
-from core.dispatch.dispatcher import recommend, release
-from core.dispatch.queue import urgency_key
+from core.calls.number import plain
+from core.dispatch.dispatcher import recommend, release, seek_unit, serve_waiting
 from core.effects import (
     AnswerCaller,
     CallAbandonedNow,
     CallAnsweredNow,
     CallEndedNow,
     CallWaiting,
+    ChallengeCaller,
     HangUpCaller,
     RingCaller,
 )
-from core.errors import OutOfTurnError, UnknownError
-from core.events import CallAbandoned, CallAnswered, CallEnded, CallReceived, TimerFired
-from core.ids import CallId, Leg
+from core.errors import OutOfTurnError
+from core.events import (
+    CallAbandoned,
+    CallAnswered,
+    CallEnded,
+    CallReceived,
+    TimerFired,
+)
+from core.ids import CallId, IncidentId, Leg
 from core.incidents.handlers import caller_gone, incident_for
 from core.state import State
 
@@ -39,19 +50,34 @@ def received(state: State, fact: CallReceived) -> None:
         raw=fact.raw,
         level=state.settings.level_default,
         received_ns=fact.at_ns,
-        urgency_ms=urgency_key(
-            state.settings.level_default, fact.at_ns // 1_000_000, state.settings.head_start_s
-        ),
+        number=plain(fact.caller),
+        privacy=fact.privacy,
+        diverted_from=fact.diverted_from,
+        attestation=fact.attestation,
+        calls_in_hour=fact.calls_in_hour,
+        access=fact.access,
+        locate_at=fact.locate_at,
     )
+    call.demoted = 0 < state.settings.insistent_per_hour <= fact.calls_in_hour
+    before = callbacks.restore(state, call)
+    if call.demoted:
+        before = state.incident_of_caller.get(call.number, IncidentId(""))
+    call.urgency_ms = urgency(call, state.settings)
     state.calls[call.call_id] = call
     state.call_of_leg[call.leg] = call.call_id
     state.say(RingCaller(leg=call.leg))
-    _join_queue(state, call)
-    incident = incident_for(state, call, fact)
+    look_up(state, call)
+    line.join(state, call)
+    incident = incident_for(state, call, fact, before)
     call.incident_id = incident.incident_id
     call.level = incident.level
+    state.remember_caller(call)
     state.say(told(call, CallWaiting, at_us=state.at_us))
+    callbacks.rang(state, call)
     recommend(state, incident, call)
+    if incident.wants_unit:  # it was open already, and may only now have a place
+        seek_unit(state, incident)
+        serve_waiting(state)
     state.set_timer(f"limit:{call.call_id}", call.received_ns + state.settings.call_s_max * NS_PER_S)
     _answer_by_policy(state, call)
 
@@ -62,7 +88,11 @@ def answered(state: State, fact: CallAnswered) -> None:
     call.answered_ns = fact.at_ns
     _leave_queue(state, call)
     state.say(told(call, CallAnsweredNow, at_us=state.at_us))
-    release(state, state.incidents.get(call.incident_id), since_ns=call.received_ns)
+    callbacks.answered(state, call)
+    if call.in_doubt:
+        state.say(ChallengeCaller(leg=call.leg, why="insistent"))
+    else:
+        release(state, state.incidents.get(call.incident_id), since_ns=call.received_ns)
 
 
 def abandoned(state: State, fact: CallAbandoned) -> None:
@@ -70,6 +100,7 @@ def abandoned(state: State, fact: CallAbandoned) -> None:
     call = _step(state, fact.leg, "abandoned")
     _leave_queue(state, call)
     state.say(told(call, CallAbandonedNow, at_us=state.at_us, ended_at_us=state.at_us, reason=fact.reason))
+    callbacks.abandoned(state, call)
     _forget(state, call)
 
 
@@ -78,6 +109,8 @@ def ended(state: State, fact: CallEnded) -> None:
     call = _step(state, fact.leg, "ended")
     _leave_queue(state, call)
     state.say(told(call, CallEndedNow, at_us=state.at_us, ended_at_us=state.at_us, reason=fact.reason))
+    if not call.answered_ns:
+        callbacks.gave_up(state, call)
     _forget(state, call)
 
 
@@ -105,8 +138,12 @@ def resume(state: State) -> None:
             state.drop_timer(f"answer:{call.call_id}")  # set under the policy of the last run
             state.say(RingCaller(leg=call.leg))
             _answer_by_policy(state, call)
+        doubt.resume(state, call)
+        if not call.caller_name:
+            look_up(state, call)
         if f"limit:{call.call_id}" not in state.timers:
             state.say(HangUpCaller(leg=call.leg))
+    line.resume(state)
 
 
 def _answer_by_policy(state: State, call: Call) -> None:
@@ -117,12 +154,6 @@ def _answer_by_policy(state: State, call: Call) -> None:
         state.set_timer(f"answer:{call.call_id}", call.received_ns + int(seconds) * NS_PER_S)
 
 
-def _join_queue(state: State, call: Call) -> None:
-    pushed = state.calls_waiting.push(call.call_id, call.urgency_ms)
-    if pushed.left_out is not None:
-        state.warn("call_queue_full", pushed.left_out, call.county, "rings on, outside the queue")
-
-
 def _leave_queue(state: State, call: Call) -> None:
     state.calls_waiting.remove(call.call_id)
     state.drop_timer(f"answer:{call.call_id}")
@@ -130,16 +161,15 @@ def _leave_queue(state: State, call: Call) -> None:
 
 
 def _step(state: State, leg: Leg, heard: CallHeard) -> Call:
-    call_id = state.call_of_leg.get(leg)
-    if call_id is None:
-        raise UnknownError(f"call {heard} on a leg nobody knows")
-    call = state.calls[call_id]
+    call = live(state, leg)
     call.state = step(call.state, heard)
     return call
 
 
 def _forget(state: State, call: Call) -> None:
     state.drop_timer(f"limit:{call.call_id}")
+    state.drop_timer(f"challenge:{call.call_id}")
+    state.remember_leg(call)
     del state.calls[call.call_id]
     del state.call_of_leg[call.leg]
     caller_gone(state, call)

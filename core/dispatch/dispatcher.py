@@ -67,6 +67,17 @@ def seek_unit(state: State, incident: Incident) -> None:
         state.warn("incident_queue_full", pushed.left_out, incident.county, "order a unit by hand")
 
 
+def placed(state: State, incident: Incident) -> None:
+    """It has another place: rank the units again, and let it wait for one, or no longer."""
+    recommend(state, incident)
+    seek_unit(state, incident)
+    if not incident.wants_unit:
+        state.incidents_waiting.remove(incident.incident_id)
+        if f"unattended:{incident.incident_id}" not in state.timers:
+            watch_unattended(state, incident)
+    serve_waiting(state)
+
+
 def serve_waiting(state: State, heads: int = HEADS_MAX) -> None:
     """Order units for waiting incidents while there is anyone to send.
 

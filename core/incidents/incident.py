@@ -5,6 +5,10 @@ import msgspec
 
 from core.effects import IncidentState, IncidentUpdated
 from core.ids import CallId, CountyCode, IncidentId, OrderId, UnitId
+from core.incidents.candidates import Heard, chosen
+
+CALLS_FIRST = 8  # of `call_ids`: who opened it, and the first witnesses
+CALLS_SHOWN_MAX = 64  # an insistent number rings 16,000 times a day; each decision names no more than these
 
 
 class Incident(msgspec.Struct, kw_only=True):
@@ -21,7 +25,16 @@ class Incident(msgspec.Struct, kw_only=True):
     lon: float | None = None
     address: str = ""
     call_ids: list[CallId] = []
-    "Every call about it, the first one first."
+    "The calls about it, the first one first: the first CALLS_FIRST and the newest."
+    calls: int = 0
+    "How many there were."
+    whose: str = ""
+    "Whose word about the place is that of the first caller (core/incidents/candidates.py)."
+    locations: list[Heard] = []
+    guessed: bool = False
+    "True while the place is a mobile number's registered address: no unit goes there by itself."
+    told_same: bool = False
+    "True once the desk was told that another one is close by."
     live_calls: int = 0
     order_ids: list[OrderId] = []
     active_orders: int = 0
@@ -54,11 +67,19 @@ class Incident(msgspec.Struct, kw_only=True):
     @property
     def wants_unit(self) -> bool:
         """True when a unit may be ordered to it without asking anyone."""
-        return self.released and self.located and not self.held_ns
+        return self.released and self.located and not self.guessed and not self.held_ns
+
+    def count_call(self, call_id: CallId) -> None:
+        """Add a call to those it names."""
+        self.calls += 1
+        self.call_ids.append(call_id)
+        if len(self.call_ids) > CALLS_SHOWN_MAX:
+            del self.call_ids[CALLS_FIRST]
 
 
 def told(incident: Incident, *, at_us: int) -> IncidentUpdated:
     """Return the decision that says where the incident stands."""
+    believed = chosen(incident.locations)
     return IncidentUpdated(
         at_us=at_us,
         county=incident.county,
@@ -74,4 +95,8 @@ def told(incident: Incident, *, at_us: int) -> IncidentUpdated:
         call_ids=tuple(incident.call_ids),
         order_ids=tuple(incident.order_ids),
         outcome=incident.outcome,
+        calls=incident.calls,
+        location_source=believed.source if believed is not None else "",
+        uncertainty_m=believed.uncertainty_m if believed is not None else 0.0,
+        locations=tuple([one.candidate for one in incident.locations]),
     )

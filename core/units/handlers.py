@@ -3,12 +3,14 @@
 
 import numpy as np
 
-from core.dispatch.dispatcher import recommend, release, seek_unit, serve_waiting
+from core.dispatch.dispatcher import placed, recommend, release, serve_waiting
 from core.effects import ShowPositions
 from core.errors import OutOfTurnError, UnknownError
-from core.events import UnitCalled, UnitLinked, UnitReported, UnitsMoved
+from core.events import Location, UnitCalled, UnitLinked, UnitReported, UnitsMoved
 from core.ids import UnitId
-from core.incidents.handlers import locate, open_incident, watch_unattended
+from core.incidents.candidates import OFFICER
+from core.incidents.handlers import hear, open_incident, watch_unattended
+from core.incidents.incident import Incident
 from core.state import State
 from core.units.columns import FIX_DTYPE
 from core.units.machine import OURS
@@ -79,16 +81,15 @@ def called(state: State, fact: UnitCalled) -> None:
     known = state.incidents.get(unit.emergency)
     if known is not None:  # pressed again: the desk has been told again, and perhaps now knows the place
         if not known.located and lat is not None and lon is not None:
-            locate(state, known, lat, lon, unit.entry.call_sign)
-            recommend(state, known)
-            seek_unit(state, known)
-            serve_waiting(state)
+            _hear_officer(state, known, unit, lat, lon)
+            placed(state, known)
         return
     incident = open_incident(state, unit.entry.county, 1, f"officer_{fact.event}")
     unit.emergency = incident.incident_id
+    incident.whose = unit.entry.unit_id
     incident.passed_over.append(unit.entry.unit_id)
     if lat is not None and lon is not None:
-        locate(state, incident, lat, lon, unit.entry.call_sign)
+        _hear_officer(state, incident, unit, lat, lon)
     recommend(state, incident)
     release(state, incident, since_ns=state.now_ns)
     watch_unattended(state, incident)
@@ -114,6 +115,11 @@ def _place(state: State, unit: Unit, fact: UnitCalled) -> tuple[float | None, fl
         return fact.lat, fact.lon
     position = state.columns.position(unit.row)
     return (position.lat, position.lon) if position is not None else (None, None)
+
+
+def _hear_officer(state: State, incident: Incident, unit: Unit, lat: float, lon: float) -> None:
+    place = Location(lat=lat, lon=lon, source=OFFICER, address=unit.entry.call_sign)
+    hear(state, incident, place, whose=unit.entry.unit_id)
 
 
 def _show_by_county(state: State, accepted: bytes) -> None:

@@ -20,6 +20,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     order_id: str = ""
     version: int = 0
     state: str = ""
+    silence: str = ""
+    demoted: bool = False
+    caller_name: str = ""
 
 
 class OrderTimes(msgspec.Struct, kw_only=True):
@@ -104,7 +107,8 @@ class Ledger:
 
     def _once(self, stream: str, kind: str, line: Line) -> bool:
         keys: dict[str, tuple[str, ...]] = {
-            "call.answered": (stream, kind, line.call_id),
+            # said again when more is known of the caller; the same twice is once too often
+            "call.answered": (stream, kind, line.call_id, line.silence, str(line.demoted), line.caller_name),
             "call.abandoned": (stream, kind, line.call_id),
             "recommendation.made": (stream, kind, line.incident_id, str(line.revision)),
             "order.issued": (stream, kind, line.order_id, str(line.version)),

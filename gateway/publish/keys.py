@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things lie in Redis (docs/contract). The braces are the cluster hash tag: a county is one slot."""
 
+from core.callbacks.machine import ENDED
 from core.effects import (
     CallAbandonedNow,
     CallAnsweredNow,
+    CallbackUpdated,
     CallDecision,
     CallEndedNow,
     CallWaiting,
@@ -31,6 +33,7 @@ DECISION_TYPES: tuple[type[Decision], ...] = (
     OrderUpdated,
     IncidentUpdated,
     UnitUpdated,
+    CallbackUpdated,
     WarningRaised,
     ServiceDegraded,
     ServiceRestored,
@@ -54,6 +57,8 @@ def state_key(decision: Decision) -> str:
             return f"order:{decision.order_id}"
         case UnitUpdated():
             return f"unit:{decision.unit_id}"
+        case CallbackUpdated():
+            return f"callback:{decision.callback_id}"
         case _:
             return ""
 
@@ -67,6 +72,8 @@ def is_last(decision: Decision) -> bool:
             return decision.state == "closed"
         case OrderDecision():
             return decision.state in FINAL
+        case CallbackUpdated():
+            return decision.state in ENDED
         case _:
             return False
 

@@ -18,10 +18,14 @@ from core.events import (
     CallAbandoned,
     CallAnswered,
     CallEnded,
+    CallerFound,
+    CallKeyPressed,
+    CallSilent,
     CommandGiven,
     Fact,
     FactPoisoned,
     LeadTaken,
+    Location,
     NeighbourBack,
     NeighbourGone,
     OrderAcked,
@@ -34,7 +38,7 @@ from core.events import (
     UnitReported,
     UnitStatus,
 )
-from core.ids import CallId, IncidentId, Leg, OrderId, UnitId
+from core.ids import CallbackId, CallId, IncidentId, Leg, OrderId, UnitId
 from core.settings import Settings
 from core.state import State
 from tests.play import LUCHENG, NOON_S, OUHAI, at, call, moved, place
@@ -74,10 +78,17 @@ CATEGORIES = ("", "theft", "drowning", "flying")
 WAITS_S = (0, 1, 5, 7, 30, 90, 300)
 ANSWERS = ("immediately", "never", "ring:5")
 
+SOURCES = ("pidf-lo", "cell", "lookup", "held", "", "held")
+UNCERTAIN_M = (0, 20, 500, 3000)
+CALLERS = ("13800138000", "+8613800138000", "057788001122", "", "13900139000", "")
+"One number in two spellings, a fixed line, withheld ones: few, so that they ring again."
+
 KINDS = (
     "lead",  # first: what a long failing history shrinks to where nothing matters
     *("call", "answered", "moved") * 4,
-    *("hung_up", "one_moved", "status", "status", "link", "event"),
+    *("found", "found", "silent", "key"),
+    *("callback.done", "callback.tried", "incident.unlocate"),
+    *("hung_up", "hung_up", "one_moved", "status", "status", "link", "event"),
     *("ack",) * 5,
     *("timer",) * 3,
     *("restart", "roster", "gone", "gone", "back", "poisoned"),
@@ -108,7 +119,12 @@ class History(NamedTuple):
     def settings(self, *, other: int = 0) -> Settings:
         """Return the policy; a restart may bring another one."""
         answer = ANSWERS[(ANSWERS.index(self.answer) + other) % len(ANSWERS)]
-        small = {"calls_waiting_max": 2, "incidents_waiting_max": 2, "incidents_open_max": 4}
+        small = {
+            "calls_waiting_max": 2,
+            "incidents_waiting_max": 2,
+            "incidents_open_max": 4,
+            "callbacks_max": 1,
+        }
         policy = {"dispatch": self.dispatch, "answer": answer, "needs": NEEDS, **(small if self.full else {})}
         return msgspec.convert(policy, Settings)
 
@@ -175,7 +191,14 @@ def told(state: State, history: History, happening: Happening) -> Fact:
     match kind:
         case "call":
             name = f"{state.seq}" if n else "again"
-            return call(name, second, SPOTS[(n + m) % len(SPOTS)], county=OUHAI if m == 3 else LUCHENG)
+            return _call(name, second, n, m)
+        case "found":
+            return _found(state, second, n, m)
+        case "silent" | "key":
+            leg = _nth([*state.call_of_leg], n, Leg("leg-nobody"))
+            if kind == "silent":
+                return CallSilent(at_ns=at(second), leg=leg, sip_call_id="x@trunk")
+            return CallKeyPressed(at_ns=at(second), leg=leg, sip_call_id="x@trunk", key="#")
         case "answered" | "hung_up":
             return _heard(state, kind, second, n, m)
         case "moved":
@@ -205,6 +228,45 @@ def told(state: State, history: History, happening: Happening) -> Fact:
             return FactPoisoned(at_ns=at(second), key=f"k{n}", of="unit.status", error="assert", data=b"")
         case _:
             return _command(state, kind, second, n, m)
+
+
+def _call(name: str, second: float, n: int, m: int) -> Fact:
+    """A call: from one of few numbers, now and then an insistent one, with a place of some source."""
+    fact = call(
+        name,
+        second,
+        SPOTS[(n + m) % len(SPOTS)],
+        county=OUHAI if m == 3 else LUCHENG,
+        caller=CALLERS[n % len(CALLERS)],
+        calls_in_hour=40 if m > 8 else 1,
+        privacy=m == 1,
+    )
+    if fact.location is None or m % 2:
+        return fact
+    place = msgspec.structs.replace(fact.location, source=SOURCES[m // 2], uncertainty_m=UNCERTAIN_M[n % 4])
+    return msgspec.structs.replace(fact, location=place)
+
+
+def _found(state: State, second: float, n: int, m: int) -> Fact:
+    """An answer about a caller on the line, or about one who is gone; good, vague, old, or not on this earth."""
+    legs = [*state.departed] if m in (2, 5, 8) else [*state.call_of_leg]
+    lat, lon = place(*(SPOTS[n % len(SPOTS)] or (90, 90)))
+    where = Location(
+        lat=95.0 if m == 11 else lat,
+        lon=lon,
+        source=SOURCES[m % len(SOURCES)],
+        uncertainty_m=UNCERTAIN_M[(n + m) % len(UNCERTAIN_M)],
+        at_ms=int((NOON_S + second - 60 * n) * 1000) if m % 3 else 0,
+        datum="gcj02",
+    )
+    return CallerFound(
+        at_ns=at(second),
+        leg=_nth(legs, n, Leg("leg-nobody")),
+        source="lookup",
+        name="Li" if m % 4 else "",
+        address="5 Renmin Road" if m % 2 else "",
+        location=None if m == 10 else where,
+    )
 
 
 def _heard(state: State, kind: str, second: float, n: int, m: int) -> Fact:
@@ -269,6 +331,7 @@ def _command(state: State, name: str, second: float, n: int, m: int) -> CommandG
     waiting = [IncidentId(member) for member in state.incidents_waiting.first(8)]
     incidents = [*waiting, *state.incidents] if m % 2 else [*state.incidents]
     units = [*state.unit_ids, UnitId("")] if name == "order.accept" else state.unit_ids
+    said = (*STATUSES, "asleep")[(n + m) % 10]
     return CommandGiven(
         at_ns=at(second),
         command=name,
@@ -283,7 +346,8 @@ def _command(state: State, name: str, second: float, n: int, m: int) -> CommandG
         category=CATEGORIES[n % len(CATEGORIES)] if m % 2 else "",
         lat=None if m == 11 else lat,
         lon=lon,
-        status=(*STATUSES, "asleep")[(n + m) % 10],
+        status=("reached", "unreached", "")[m % 3] if name == "callback.done" else said,
+        callback_id=_nth([*state.callbacks], n, CallbackId("b0")),
     )
 
 

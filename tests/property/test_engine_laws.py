@@ -9,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import snapshot
+from core.callbacks.machine import ENDED
 from core.effects import (
+    CallAbandonedNow,
+    CallbackUpdated,
     Decision,
     Effect,
+    IncidentUpdated,
     OrderIssued,
     OrderUnit,
     RecommendationMade,
@@ -21,13 +25,16 @@ from core.events import (
     AnyFact,
     CallAbandoned,
     CallEnded,
+    CallerFound,
+    CallReceived,
     CommandGiven,
     Fact,
     OrderAcked,
     RosterLoaded,
     UnitLinked,
 )
-from core.ids import UnitId
+from core.ids import IncidentId, UnitId
+from core.incidents.candidates import KEPT_MAX, Heard
 from core.orders.handlers import UNSIGNED
 from core.orders.machine import FINAL
 from core.state import State
@@ -169,7 +176,7 @@ def test_timers_are_set_for_what_lives_and_for_nothing_else(history: History) ->
     for engine, _, _ in run(history):
         state = engine.state
         whose: dict[str, set[str]] = {"answer": set(), "limit": set(), "sign": set(), "unattended": set()}
-        whose["withdrawn"] = set()
+        whose |= {kind: set() for kind in ("withdrawn", "callback", "challenge", "line")}
         for key in state.timers:
             kind, _, name = key.partition(":")
             whose[kind].add(name)
@@ -179,6 +186,12 @@ def test_timers_are_set_for_what_lives_and_for_nothing_else(history: History) ->
         idle = {name for name, one in state.incidents.items() if one.unattended}
         assert whose["unattended"] == idle
         assert whose["withdrawn"] == set(state.withdrawn)
+        to_ring_back = {name for name, task in state.callbacks.items() if task.state == "open"}
+        assert whose["callback"] == to_ring_back
+        asked = {name for name, one in state.calls.items() if one.silence == "challenged"}
+        assert whose["challenge"] == asked
+        if state.calls_waiting and state.settings.answer.startswith("ring"):
+            assert "line" in state.timers
 
 
 @given(histories())
@@ -203,7 +216,7 @@ def test_nothing_of_a_call_is_left_when_all_have_hung_up(history: History) -> No
     assert not state.calls
     assert not state.call_of_leg
     assert not len(state.calls_waiting)
-    assert not [key for key in state.timers if key.startswith(("answer:", "limit:"))]
+    assert not [key for key in state.timers if key.startswith(("answer:", "limit:", "challenge:"))]
     assert all(incident.live_calls == 0 for incident in state.incidents.values())
 
 
@@ -223,6 +236,90 @@ def test_whoever_waits_for_a_unit_gets_one_when_all_come_free(history: History) 
         able = {"drowning": {"boat"}, "flying": set[str]()}.get(incident.category, set(UNITS))
         listed = {str(name) for name, unit in state.units.items() if unit.enrolled}
         assert not near or not able & listed - set(map(str, incident.passed_over))
+
+
+@given(histories())
+def test_each_abandoned_call_belongs_to_exactly_one_call_back(history: History) -> None:
+    for engine, _, effects in run(history):
+        state = engine.state
+        tasks = [effect for effect in effects if isinstance(effect, CallbackUpdated)]
+        for call_given_up in (effect for effect in effects if isinstance(effect, CallAbandonedNow)):
+            mine = {task.callback_id for task in tasks if call_given_up.call_id in task.call_ids}
+            assert len(mine) == 1
+        numbers = [task.number for task in state.callbacks.values() if task.number]
+        assert len(numbers) == len(set(numbers)), "one task for one number"
+        assert state.callback_of == {
+            task.number: name for name, task in state.callbacks.items() if task.number
+        }
+        assert len(state.callbacks) <= state.settings.callbacks_max
+
+
+@given(histories())
+def test_a_call_back_is_open_while_no_line_of_its_caller_rings_and_ends_once(history: History) -> None:
+    ended: set[str] = set()
+    for engine, _, effects in run(history):
+        state = engine.state
+        for effect in effects:
+            if isinstance(effect, CallbackUpdated):
+                assert effect.callback_id not in ended
+                assert effect.since_us <= effect.left_at_us <= effect.at_us
+                if effect.state in ENDED:
+                    ended.add(effect.callback_id)
+        ringing = Counter(one.callback_id for one in state.calls.values() if one.state == "ringing")
+        for name, task in state.callbacks.items():
+            assert task.lines == ringing[name]
+            assert task.state == ("returned" if task.lines else "open")
+
+
+@given(histories())
+def test_no_word_about_a_place_stands_before_the_one_that_is_believed(history: History) -> None:
+    for engine, _, effects in run(history):
+        for incident in engine.state.incidents.values():
+            _is_the_best(incident.locations, incident.lat, incident.lon)
+        for effect in effects:
+            if isinstance(effect, IncidentUpdated) and effect.locations:
+                (believed,) = [one for one in effect.locations if one.chosen]
+                assert (believed.lat, believed.lon) == (effect.lat, effect.lon)
+                assert (believed.source, believed.uncertainty_m) == (
+                    effect.location_source,
+                    effect.uncertainty_m,
+                )
+
+
+@given(histories())
+def test_a_worse_word_about_a_place_moves_nothing(history: History) -> None:
+    places: dict[str, tuple[float | None, float | None]] = {}
+    for engine, fact, effects in run(history):
+        state = engine.state
+        if isinstance(fact, CallerFound | CallReceived):
+            for name, before in places.items():
+                incident = state.incidents.get(IncidentId(name))
+                if incident is None or (incident.lat, incident.lon) == before:
+                    continue
+                (now,) = [one.candidate for one in incident.locations if one.candidate.chosen]
+                assert now.heard_at_us == fact.at_ns // 1000, "it moved to what was just heard"
+                assert [e for e in effects if isinstance(e, RecommendationMade) and e.incident_id == name]
+        places = {name: (one.lat, one.lon) for name, one in state.incidents.items()}
+
+
+@given(histories())
+def test_no_unit_goes_by_itself_for_a_guess_or_for_a_caller_in_doubt(history: History) -> None:
+    for engine, fact, effects in run(history):
+        if isinstance(fact, CommandGiven):
+            continue
+        for effect in effects:
+            if isinstance(effect, OrderIssued):
+                incident = engine.state.incidents[effect.incident_id]
+                assert not incident.guessed
+                assert incident.released
+
+
+@given(histories())
+def test_what_is_remembered_of_callers_has_a_limit(history: History) -> None:
+    for engine, _, _ in run(history):
+        for incident in engine.state.incidents.values():
+            assert len(incident.locations) <= KEPT_MAX
+            assert incident.calls >= len(incident.call_ids)
 
 
 def test_a_snapshot_of_another_format_is_not_taken_for_one() -> None:
@@ -248,6 +345,22 @@ def _all_come_free(engine: Engine) -> None:
     for unit_id in state.unit_ids:
         engine.handle(UnitLinked(at_ns=at(second), unit_id=unit_id, link="online"))
         engine.handle(reports(unit_id, second, "available"))
+
+
+def _is_the_best(locations: list[Heard], lat: float | None, lon: float | None) -> None:
+    """Say again, without the rule's code, what the rule is."""
+    if not locations:
+        assert lat is None
+        return
+    those = [one.candidate for one in locations]
+    (believed,) = [one for one in those if one.chosen]
+    assert not believed.outdated
+    assert (believed.lat, believed.lon) == (lat, lon)
+    for one in those:
+        if not one.outdated:
+            assert (believed.standing, believed.doubt_m) <= (one.standing, one.doubt_m)
+        if one.standing == 0 and one.source == "desk" and not one.outdated:
+            assert believed.standing == 0
 
 
 def _bytes(engine: Engine, fact: Fact) -> list[bytes]:

@@ -7,14 +7,19 @@ import pytest
 from hypothesis import Phase, find, settings
 
 from core.effects import (
+    CallAnsweredNow,
+    CallbackUpdated,
+    CallWaiting,
+    ChallengeCaller,
     Effect,
     IncidentUpdated,
     OrderIssued,
     OrderUpdated,
+    QueueCaller,
     SetTimer,
     WarningRaised,
 )
-from core.events import CommandGiven, OrderAcked, ServiceStarted, TimerFired
+from core.events import CallerFound, CommandGiven, OrderAcked, ServiceStarted, TimerFired
 from tests.property.histories import History, histories, run
 
 REACHED = (
@@ -37,6 +42,20 @@ REACHED = (
     "a queue that overflows",
     "a signature awaited while the broker is away",
     "a line ended as too long",
+    "a caller who rings again in their old place",
+    "a call-back that goes on after a second hang-up",
+    "a call-back settled by the desk",
+    "a call-back overdue",
+    "a call-back given up",
+    "a call-back displaced",
+    "a place moved while a unit is on its way",
+    "two incidents that may be the same",
+    "a caller found after hanging up",
+    "a silent call unheard",
+    "a silent caller who pressed a key",
+    "an insistent caller asked to press a key",
+    "a place taken back by the desk",
+    "a caller told another place in the line",
 )
 
 
@@ -74,6 +93,30 @@ def _reached(history: History) -> set[str]:
                     found.add("an incident nobody can go to")
                 case WarningRaised(kind="incident_queue_full" | "call_queue_full"):
                     found.add("a queue that overflows")
+                case CallWaiting(restored_from=before) if before:
+                    found.add("a caller who rings again in their old place")
+                case CallbackUpdated(state="open", rings=rings) if rings > 1:
+                    found.add("a call-back that goes on after a second hang-up")
+                case CallbackUpdated(state="reached") if isinstance(fact, CommandGiven):
+                    found.add("a call-back settled by the desk")
+                case CallbackUpdated(state="displaced"):
+                    found.add("a call-back displaced")
+                case WarningRaised(kind="callback_overdue"):
+                    found.add("a call-back overdue")
+                case WarningRaised(kind="callback_given_up"):
+                    found.add("a call-back given up")
+                case WarningRaised(kind="place_moved"):
+                    found.add("a place moved while a unit is on its way")
+                case WarningRaised(kind="may_be_same"):
+                    found.add("two incidents that may be the same")
+                case WarningRaised(kind="silent_call"):
+                    found.add("a silent call unheard")
+                case CallAnsweredNow(silence="vouched"):
+                    found.add("a silent caller who pressed a key")
+                case ChallengeCaller(why="insistent"):
+                    found.add("an insistent caller asked to press a key")
+                case QueueCaller() if isinstance(fact, TimerFired):
+                    found.add("a caller told another place in the line")
                 case WarningRaised(kind="call_too_long"):
                     found.add("a line ended as too long")
                 case OrderIssued():
@@ -89,6 +132,10 @@ def _reached(history: History) -> set[str]:
                 found.add(f"a waiting incident located {'far away' if fact.lat > 29 else 'again'}")
             case CommandGiven(command="order.accept") if _has(effects, OrderIssued):
                 found.add("a unit chosen by the desk")
+            case CommandGiven(command="incident.unlocate") if _has(effects, IncidentUpdated):
+                found.add("a place taken back by the desk")
+            case CallerFound() if fact.leg in state.departed and effects:
+                found.add("a caller found after hanging up")
             case OrderAcked() if fact.order_id in state.withdrawn:
                 found.add("an ack of a withdrawn order")
             case TimerFired() if fact.key.startswith("sign:") and fact.key in state.timers:

@@ -5,8 +5,10 @@ from typing import get_args
 
 import pytest
 
+from core.callbacks import machine as callbacks
 from core.calls import machine as calls
-from core.effects import CallState, IncidentState, OrderState
+from core.calls import silence
+from core.effects import CallbackState, CallState, IncidentState, OrderState, Silence
 from core.errors import OutOfTurnError
 from core.events import UnitStatus
 from core.incidents import machine as incidents
@@ -25,6 +27,36 @@ def test_an_ended_call_cannot_be_answered() -> None:
 
 def test_every_call_state_can_be_reached() -> None:
     assert {"ringing", *calls.NEXT.values()} == set(get_args(CallState))
+
+
+def test_every_call_back_that_is_not_ended_can_be_settled_and_an_ended_one_never_changes() -> None:
+    living = set(get_args(CallbackState)) - callbacks.ENDED
+
+    assert {now for now, heard in callbacks.NEXT if heard == "reached"} == living
+    assert {now for now, heard in callbacks.NEXT if heard == "displaced"} == living
+    assert {"open", *callbacks.NEXT.values()} == set(get_args(CallbackState))
+    assert not {now for now, _ in callbacks.NEXT} & callbacks.ENDED
+    with pytest.raises(OutOfTurnError, match="call-back rang while reached"):
+        callbacks.step("reached", "rang")
+
+
+def test_a_call_back_is_not_given_up_by_itself_while_its_caller_rings() -> None:
+    with pytest.raises(OutOfTurnError):
+        callbacks.step("returned", "expired")
+
+
+@pytest.mark.parametrize("now", get_args(Silence))
+def test_a_key_vouches_whatever_was_thought_before(now: Silence) -> None:
+    assert silence.step(now, "key") == "vouched"
+
+
+@pytest.mark.parametrize("heard", get_args(silence.SilenceHeard))
+def test_nothing_takes_back_that_someone_is_there(heard: silence.SilenceHeard) -> None:
+    assert silence.step("vouched", heard) == "vouched"
+
+
+def test_every_thought_about_a_silent_line_can_come_up() -> None:
+    assert {"", *silence.NEXT.values()} == set(get_args(Silence))
 
 
 def test_every_open_incident_can_be_closed_and_a_closed_one_never_changes() -> None:

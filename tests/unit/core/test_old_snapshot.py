@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A snapshot of the version before this one is read; one of a version to come is not."""
+
+import msgspec
+
+from core import snapshot
+from core.ids import IncidentId
+from tests.play import Play, Shows, abandoned, answered, call, found, town
+
+OF_THIS_VERSION = ("callbacks", "departed", "incident_of_caller")
+
+
+def _written_before(play: Play, number: int) -> bytes:
+    """Return the snapshot as a version wrote it that knew none of the new fields."""
+    saved = msgspec.msgpack.decode(snapshot.take(play.engine))
+    for name in OF_THIS_VERSION:
+        del saved[name]
+    for incident in saved["incidents"]:
+        for name in ("locations", "calls", "whose", "guessed", "told_same"):
+            del incident[name]
+    for one in saved["calls"]:
+        for name in ("number", "since_ns", "silence", "demoted", "callback_id", "locate_at", "position"):
+            del one[name]
+    return msgspec.msgpack.encode({**saved, "format": number})
+
+
+def test_a_snapshot_of_the_version_before_goes_on_with_its_calls_and_places() -> None:
+    play = town() >> call("a", 2, caller="13800138000") >> call("b", 3, spot=None)
+    restored = snapshot.restore(_written_before(play, 1))
+    assert restored is not None
+    play.engine = restored
+
+    incident = restored.state.incidents[IncidentId("i4")]
+    assert [one.candidate.chosen for one in incident.locations] == [True]
+    assert incident.calls == 1
+    play >> found("a", 9, spot=(900, 0), source="cell")
+    _ = play << Shows("incident.updated", lat=incident.lat, state="ranked", location_source="pidf-lo")
+    _ = play >> answered("a", 10) << Shows("order.issued", incident_id="i4")
+    _ = play >> abandoned("b", 11) << Shows("callback.updated", state="open")
+
+
+def test_a_snapshot_of_a_version_to_come_is_left_alone() -> None:
+    assert snapshot.restore(_written_before(town(), 3)) is None
