@@ -89,13 +89,15 @@ def _parser() -> Parser:
     warmup.set_defaults(run=_warmup)
 
     journal = verbs.add_parser("journal", help="read the journal")
-    reads = journal.add_subparsers(metavar="cat|verify", parser_class=Parser, required=True)
+    reads = journal.add_subparsers(metavar="cat|verify|sip", parser_class=Parser, required=True)
     cat = reads.add_parser("cat", help="every fact as a line of JSON")
     cat.add_argument("--type", metavar="T", help="only facts of this type, such as call.received")
     cat.add_argument("--follow", action="store_true", help="go on with what is written from now on")
     verify = reads.add_parser("verify", help="walk the hash chain")
+    ladder = reads.add_parser("sip", help="the SIP messages of calls that are over")
+    ladder.add_argument("--call", metavar="CALL-ID", help="one call whole: its SIP Call-ID or its leg")
     replay = verbs.add_parser("replay", help="run the journal through the engine and compare every decision")
-    for reader, run in ((cat, _cat), (verify, _verify), (replay, _replay)):
+    for reader, run in ((cat, _cat), (verify, _verify), (ladder, _ladder), (replay, _replay)):
         reader.add_argument(
             "--data", type=Path, required=True, metavar="DIR", help="the gateway's data folder"
         )
@@ -108,7 +110,11 @@ def _parser() -> Parser:
 def _configured(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML; without it the defaults serve")
     parser.add_argument(
-        "--sip", action="append", type=_listen, metavar="HOST:PORT", help="listen there (repeatable)"
+        "--sip",
+        action="append",
+        type=_listen,
+        metavar="HOST:PORT",
+        help="listen there, with udp: (default), tcp: or tls: before it (repeatable)",
     )
     parser.add_argument("--mqtt", metavar="URL", help="mqtt://host:port of the broker")
     parser.add_argument("--redis", metavar="URL", help="redis://host:port/db")
@@ -180,6 +186,12 @@ def _cat(args: argparse.Namespace) -> int:
         print(f"gateway: no fact is a {args.type!r}; there are {', '.join(fact_types())}", file=sys.stderr)
         return 2
     return cat(args.data, only=args.type, follow=args.follow)
+
+
+def _ladder(args: argparse.Namespace) -> int:
+    from gateway.journal.ladder import ladders
+
+    return ladders(args.data, args.call)
 
 
 def _verify(args: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ import msgspec
 from core.effects import OrderUnit
 from core.events import Ack, Link, OrderAcked, UnitCalled, UnitLinked, UnitReported, UnitStatus
 from core.ids import OrderId, UnitId
-from device_adapters.mqtt import datum
+from device_adapters import datum
 
 Reason = Literal[
     "bad_topic",

@@ -2,18 +2,22 @@
 """A leg: one caller's dialog with us, from the INVITE to the BYE (RFC 3261 12, 13.3, 15), as a table."""
 
 from enum import Enum, auto
-from zlib import crc32
 
 from core.ids import Leg
 from device_adapters.sip.events import Address
 from device_adapters.sip.grammar import host_port, name_addr
-from device_adapters.sip.message import Request
-from device_adapters.sip.sdp import Session
+from device_adapters.sip.message import Message, Request
+from device_adapters.sip.offers import Offers
+from device_adapters.sip.reliable import Reliable
+from device_adapters.sip.request import request
+from device_adapters.sip.sessiontimer import SessionTimer
 from device_adapters.sip.transaction import Transaction
 
 
 class State(Enum):
     """Where the leg stands."""
+
+    __hash__ = object.__hash__  # members are single, and each step looks one up
 
     INVITED = auto()
     "100 Trying was said, no more."
@@ -33,7 +37,12 @@ class State(Enum):
 class Heard(Enum):
     """What can befall it, from the peer or from the gateway."""
 
+    __hash__ = object.__hash__
     RING = auto()
+    QUEUE = auto()
+    "The gateway tells the caller's place in the line."
+    AGAIN = auto()
+    "A minute has passed."
     ANSWER = auto()
     REFUSE = auto()
     HANG_UP = auto()
@@ -42,13 +51,21 @@ class Heard(Enum):
     ACK = auto()
     NO_ACK = auto()
     EXPIRED = auto()
+    "The INVITE's own limit, or the session's."
+    GONE = auto()
+    "The far side knows of no such call."
     BYE_DONE = auto()
 
 
 class Act(Enum):
     """What it asks of the endpoint, in order."""
 
+    __hash__ = object.__hash__
+
     SEND_180 = auto()
+    SEND_182 = auto()
+    SEND_18X_AGAIN = auto()
+    "The last one said."
     SEND_200 = auto()
     SEND_REFUSAL = auto()
     SEND_487 = auto()
@@ -64,18 +81,23 @@ GONE = (A.SEND_487, A.TELL_ABANDONED)
 
 NEXT: dict[tuple[State, Heard], tuple[State, tuple[Act, ...]]] = {
     (S.INVITED, H.RING): (S.RINGING, (A.SEND_180,)),
+    (S.INVITED, H.QUEUE): (S.RINGING, (A.SEND_182,)),
     (S.INVITED, H.ANSWER): (S.ANSWERED, (A.SEND_200, A.TELL_ANSWERED)),
     (S.INVITED, H.REFUSE): (S.OVER, (A.SEND_REFUSAL, A.TELL_ENDED)),
     (S.INVITED, H.CANCEL): (S.OVER, GONE),  # 9.2
     (S.INVITED, H.BYE): (S.OVER, GONE),  # 15.1.2
     (S.INVITED, H.EXPIRED): (S.OVER, GONE),  # 13.3.1
-    (S.RINGING, H.RING): (S.RINGING, (A.SEND_180,)),  # 13.3.1.1
+    (S.RINGING, H.RING): (S.RINGING, (A.SEND_180,)),
+    (S.RINGING, H.QUEUE): (S.RINGING, (A.SEND_182,)),
+    (S.RINGING, H.AGAIN): (S.RINGING, (A.SEND_18X_AGAIN,)),  # 13.3.1.1
     (S.RINGING, H.ANSWER): (S.ANSWERED, (A.SEND_200, A.TELL_ANSWERED)),
     (S.RINGING, H.REFUSE): (S.OVER, (A.SEND_REFUSAL, A.TELL_ENDED)),
     (S.RINGING, H.CANCEL): (S.OVER, GONE),
     (S.RINGING, H.BYE): (S.OVER, GONE),
     (S.RINGING, H.EXPIRED): (S.OVER, GONE),
     (S.ADOPTED, H.RING): (S.ADOPTED, (A.SEND_180,)),
+    (S.ADOPTED, H.QUEUE): (S.ADOPTED, (A.SEND_182,)),
+    (S.ADOPTED, H.AGAIN): (S.ADOPTED, (A.SEND_18X_AGAIN,)),
     (S.ADOPTED, H.ANSWER): (S.ANSWERED, (A.SEND_200, A.TELL_ANSWERED)),
     (S.ADOPTED, H.REFUSE): (S.OVER, (A.SEND_REFUSAL, A.TELL_ENDED)),
     (S.ADOPTED, H.CANCEL): (S.OVER, GONE),
@@ -95,6 +117,8 @@ NEXT: dict[tuple[State, Heard], tuple[State, tuple[Act, ...]]] = {
     (S.TALKING, H.BYE): (S.OVER, (A.STOP_200, A.TELL_ENDED)),
     (S.TALKING, H.NO_ACK): (S.ENDING, (A.SEND_BYE, A.TELL_ENDED)),  # of a re-INVITE, 14.2
     (S.TALKING, H.HANG_UP): (S.ENDING, (A.STOP_200, A.SEND_BYE, A.TELL_ENDED)),
+    (S.TALKING, H.EXPIRED): (S.ENDING, (A.STOP_200, A.SEND_BYE, A.TELL_ENDED)),  # RFC 4028 10
+    (S.TALKING, H.GONE): (S.ENDING, (A.STOP_200, A.SEND_BYE, A.TELL_ENDED)),  # 12.2.1.2
     (S.LEAVING, H.ACK): (S.ENDING, (A.STOP_200, A.SEND_BYE, A.TELL_ENDED)),
     (S.LEAVING, H.CANCEL): (S.LEAVING, ()),
     (S.LEAVING, H.BYE): (S.OVER, (A.STOP_200, A.TELL_ENDED)),
@@ -109,40 +133,76 @@ REASON = {
     H.BYE: "bye",
     H.EXPIRED: "expired",
     H.NO_ACK: "no_ack",
+    H.GONE: "gone",
     H.HANG_UP: "hung_up",
     H.ACK: "hung_up",
     H.REFUSE: "refused",
 }
 "Why a leg ended, by what it heard last."
+EARLY = frozenset({S.INVITED, S.RINGING, S.ADOPTED})
+"No final response was said."
+LIVING = EARLY | {S.ANSWERED, S.TALKING, S.LEAVING}
+"Requests inside the leg are taken; once our BYE is out they get 481 (15.1.1)."
 
 
 class Dialog:
     """One leg and what its messages need."""
 
     __slots__ = (
+        "ack",
+        "ack_cseq",
+        "answer_waits",
         "give_up_at",
         "interval_s",
         "invite",
+        "last_18x",
         "leg",
         "local_cseq",
+        "offers",
         "ok",
+        "position",
+        "reliable",
         "remote_cseq",
-        "sdp_version",
+        "session_timer",
+        "source",
         "state",
+        "target",
+        "unacked",
         "unconfirmed",
+        "updates",
     )
 
-    def __init__(self, leg: Leg, invite: Request, transaction: Transaction) -> None:
+    def __init__(self, leg: Leg, invite: Request, offers: Offers, reliable: Reliable) -> None:
         self.leg = leg
         self.invite = invite
         self.state = State.INVITED
         self.remote_cseq = invite.cseq
         self.local_cseq = 0
-        self.sdp_version = 0
+        self.source = invite.source
+        "Where it was heard from last."
+        self.target = ""
+        "Its newest Contact; empty as long as the INVITE's holds (12.2)."
+        self.updates: bool | None = None
+        "Whether it takes UPDATE (RFC 3311); None until somebody asks."
+        self.offers = offers
+        self.reliable = reliable
+        self.session_timer = SessionTimer()
+        self.last_18x = (180, "")
+        "Status and reason phrase of what the caller was told last."
+        self.position = 0
+        "In the line; 1 is next."
+        self.answer_waits = False
+        "The gateway answered, but a PRACK still owes us the answer to our offer (RFC 3262 5)."
         self.unconfirmed: Request = invite
-        "The INVITE whose 200 waits for an ACK."
-        self.ok: Transaction = transaction
+        "The INVITE whose 200 waits for an ACK, or was confirmed last."
+        self.unacked = False
+        "... it waits."
+        self.ok: Transaction | None = None
         "... and its transaction."
+        self.ack = b""
+        "Our ACK for the 2xx of our last re-INVITE."
+        self.ack_cseq = 0
+        "... and which one that was."
         self.interval_s = 0.0
         self.give_up_at = 0.0
 
@@ -158,40 +218,44 @@ class Dialog:
         """Tell whether a request that names our tag is this dialog's (12.2.2)."""
         return request.call_id == self.invite.call_id and request.from_tag == self.invite.from_tag
 
-    def session(self, host: str, port: int) -> Session:
-        """Return our end of the media for the next answer (RFC 3264 8: the version grows)."""
-        self.sdp_version += 1
-        return Session(host, port, crc32(self.leg.encode()), self.sdp_version)
+    def retarget(self, message: Message) -> None:
+        """Take the Contact of a target refresh that was accepted (12.2.1.2, 12.2.2), and what else it says."""
+        contacts = message.listed("contact")
+        if contacts:
+            self.target = name_addr(contacts[0]).uri
+        if "allow" in message.headers:
+            self.updates = takes_update(message)
 
-    def bye(self, via: str, server: str) -> bytes:
-        """Build our BYE (12.2.1.1): what they called From is To now."""
-        self.local_cseq += 1
+    def takes_update(self) -> bool:
+        """Tell whether its Allow has UPDATE (RFC 3311 5.1)."""
+        if self.updates is None:
+            self.updates = takes_update(self.invite)
+        return self.updates
+
+    def request(self, method: str, cseq: int, via: str, rest: str, body: bytes = b"") -> bytes:
+        """Build a request inside the dialog (12.2.1.1): what they called From is To now."""
         invite = self.invite
-        target, routes = self.target(), invite.listed("record-route")
-        lines = [
-            f"BYE {target} SIP/2.0",
-            f"Via: {via}",
-            "Max-Forwards: 70",
-            *(f"Route: {route}" for route in routes),
-            f"From: {invite.headers['to'][0]};tag={self.leg}",
-            f"To: {invite.headers['from'][0]}",
-            f"Call-ID: {invite.call_id}",
-            f"CSeq: {self.local_cseq} BYE",
-            f"{server}Content-Length: 0\r\n\r\n",
-        ]
-        return "\r\n".join(lines).encode("latin-1")
-
-    def target(self) -> str:
-        """Return the remote target: the Contact, else who they say they are."""
-        contacts = self.invite.listed("contact")
-        return name_addr(contacts[0] if contacts else self.invite.get("from")).uri
+        ends = (f"{invite.headers['to'][0]};tag={self.leg}", invite.headers["from"][0], invite.call_id)
+        return request(method, self._target(), via, invite.listed("record-route"), ends, cseq, rest, body)
 
     def next_hop(self) -> Address:
         """Return where our requests go: to the port that route or target name on the peer's own address.
 
-        Any other host is a name, or an address behind translation: then back to where the INVITE came from
+        Any other host is a name, or an address behind translation: then back to where it was heard from last
         (RFC 3261 12.2.1.1 without RFC 3263).
         """
         routes = self.invite.listed("record-route")
-        host, port = host_port(name_addr(routes[0]).uri if routes else self.target())
-        return (host, port or 5060) if host == self.invite.source[0] else self.invite.source
+        host, port = host_port(name_addr(routes[0]).uri if routes else self._target())
+        return (host, port or 5060) if host == self.source[0] else self.source
+
+    def _target(self) -> str:
+        """Return the remote target: the Contact, else who they say they are."""
+        if self.target:
+            return self.target
+        contacts = self.invite.listed("contact")
+        return name_addr(contacts[0] if contacts else self.invite.get("from")).uri
+
+
+def takes_update(message: Message) -> bool:
+    """Tell whether a message's Allow has UPDATE."""
+    return any(method.upper() == "UPDATE" for method in message.listed("allow"))

@@ -4,53 +4,71 @@
 Give one input, then take everything. Nothing a peer sends makes it raise.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal, cast
 
 from core.ids import Leg
-from device_adapters.sip.body import unknown_kind
+from device_adapters.sip.admission import Admission
 from device_adapters.sip.calls import Calls
+from device_adapters.sip.demands import KNOWN
 from device_adapters.sip.dialog import Dialog, Heard
 from device_adapters.sip.errors import RemoteProtocolError
-from device_adapters.sip.events import Address, SipEvent
-from device_adapters.sip.grammar import scheme_of
-from device_adapters.sip.invitation import is_emergency, unsupported
-from device_adapters.sip.layer import TransactionLayer
+from device_adapters.sip.events import Address, Event
+from device_adapters.sip.keepalive import KeepAlive
 from device_adapters.sip.message import Request, Response, read_message
-from device_adapters.sip.response import ACCEPT, ALLOW, METHODS, respond
+from device_adapters.sip.offers import NOTHING_IN_COMMON
+from device_adapters.sip.reception import Reception, doorman_of
+from device_adapters.sip.reinvite import Reinvites
+from device_adapters.sip.sdp import NothingInCommonError
 from device_adapters.sip.settings import SipSettings
-from device_adapters.sip.timers import Timers
-from device_adapters.sip.transaction import INVITE, OTHER, Act, State, Transaction
+from device_adapters.sip.station import Station
 from device_adapters.sip.transaction import Heard as Befell
+from device_adapters.sip.transaction import Outcome, Purpose, State, Transaction
+from device_adapters.sip.within import Within
 
-SCHEMES = ("sip", "sips", "tel", "urn")
-SHED_PERCENT = 90
-"From this share of `calls_max` on, requests that are no call get 503: room for callers first (guess)."
-KNOWN = frozenset((*METHODS, "REGISTER", "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH", "PRACK"))
-"Methods that exist: 405. Others: 501."
+Transport = Literal["UDP", "TCP", "TLS"]
+COUNTED = {method: f"requests_{method.lower()}" for method in KNOWN}
+NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 
 class Endpoint:
-    """Answer trunks, at one address of ours."""
+    """Answer trunks, at one address of ours, over one transport."""
 
-    def __init__(self, settings: SipSettings, address: Address, new_tag: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        settings: SipSettings,
+        address: Address,
+        new_tag: Callable[[], str],
+        transport: Transport = "UDP",
+        secrets: Mapping[str, str] = NO_SECRETS,
+        admission: Admission | None = None,
+    ) -> None:
+        """Take the passwords of the trunks that have a digest by trunk name (digest.py).
+
+        Several endpoints of one house share an `admission`: what was contracted holds for all of them together.
+        """
         self._settings = settings
-        self._counters: Counter[str] = Counter()
-        self._timers = Timers()
-        self._events: deque[SipEvent] = deque()
-        self._layer = TransactionLayer(self._timers, settings.t1_ms / 1000, self._counters)
-        self._calls = Calls(settings, address, self._layer, self._timers, self._events, self._counters)
-        self._strangers = self._calls.strangers
+        self._station = station = Station(settings, address, transport, admission or Admission(settings))
+        self._counters = station.counters
+        self._timers = station.timers
+        self._events = station.events
+        self._layer = station.layer
+        self._admission = station.admission
+        self._traces = station.traces
+        self._calls = Calls(station)
+        self._keep_alive = KeepAlive(station)
+        self._layer.owner = self._told
+        self._reception = Reception(station, doorman_of(settings, secrets, new_tag, self._counters))
+        reinvites = Reinvites(station, self._calls.answering, self._calls.refresh)
+        self._within = Within(station, self._calls.ringing, reinvites)
         self._new_tag = new_tag
-        self._draining = False
-        self._retry = f"Retry-After: {settings.retry_after_s}\r\nServer: {settings.server}\r\n"
 
     # Five verbs
 
     def receive_datagram(self, data: bytes, addr: Address, now: float) -> None:
         """Take one datagram from the network. Never raises."""
-        if self._settings.only_trunks and not self._strangers.listed(addr):
+        if self._settings.only_trunks and self._admission.drop(addr):
             self._counters["unknown_source"] += 1
             return
         try:
@@ -61,10 +79,11 @@ class Endpoint:
         for fault in message.faults:
             self._counters[f"anomaly_{fault}"] += 1
         if isinstance(message, Response):
-            self._response(message, now)
+            self._counters[f"responses_{message.status // 100}xx"] += 1
+            self._layer.got(message, now)
             return
         message.source = addr
-        self._counters[f"requests_{message.method.lower() if message.method in KNOWN else 'other'}"] += 1
+        self._counters[COUNTED.get(message.method, "requests_other")] += 1
         try:
             message.check()
         except RemoteProtocolError as wrong:
@@ -83,22 +102,34 @@ class Endpoint:
 
     def get_timer(self) -> float | None:
         """Return when `handle_timer` wants to be called."""
-        return self._timers.next_due()
+        ours, theirs = self._timers.next_due(), self._keep_alive.next_due()
+        return ours if theirs is None else theirs if ours is None else min(ours, theirs)
 
     def handle_timer(self, now: float) -> None:
         """Let time pass."""
         while (due := self._timers.pop_due(now)) is not None:
-            self._calls.fire(*due, now)
+            timer, owner = due
+            if not self._calls.fire(timer, cast("str", owner), now):
+                self._layer.fire(timer, cast("tuple[str, ...]", owner), now)
+        self._keep_alive.ask(now)
 
-    def next_event(self) -> SipEvent | None:
+    def next_event(self) -> Event | None:
         """Hand over the oldest event not yet taken."""
-        return self._events.popleft() if self._events else None
+        return self._events.popleft() if self._events else self._keep_alive.next_event()
+
+    def unreachable(self, addr: Address, now: float) -> None:
+        """Take it that what we sent there cannot be carried: a connection that does not open."""
+        self._layer.unreachable(addr, now)
 
     # Commands
 
     def ring(self, leg: Leg, now: float) -> None:
         """Say 180 Ringing, and again each minute."""
         self._calls.command(leg, Heard.RING, now)
+
+    def queue(self, leg: Leg, position: int, now: float) -> None:
+        """Say 182 Queued with the place in the line, and again each minute."""
+        self._calls.queue(leg, position, now)
 
     def answer(self, leg: Leg, now: float) -> None:
         """Say 200 OK, and again until the ACK."""
@@ -128,22 +159,24 @@ class Endpoint:
 
     def drain(self, on: bool) -> None:
         """Take no new calls, or take them again; those in progress go on."""
-        self._draining = on
+        self._reception.draining = on
 
     def statistics(self) -> dict[str, int]:
         """Return counters by method, response class and anomaly, and what is held now."""
         held = {"calls": len(self._calls), "transactions": len(self._layer), "timers": len(self._timers)}
-        return dict(self._counters) | held
+        return dict(self._counters) | held | self._keep_alive.statistics()
 
     # Requests
 
     def _request(self, request: Request, now: float) -> None:
+        self._keep_alive.heard(request.source, now)
         if request.method == "ACK":
             self._ack(request, now)
             return
         known = self._layer.find(request.key(request.method))
         if known is not None:
             self._counters["retransmissions"] += 1
+            self._traces.heard(known.leg, request.raw, now)
             self._layer.hear(known, Befell.REQUEST, now)
         elif request.method == "CANCEL":
             self._cancel(request, now)
@@ -152,47 +185,42 @@ class Endpoint:
         elif request.method == "INVITE":
             self._invite(request, now)
         else:
-            self._stranger(request)
+            self._stranger(request, now)
 
     def _invite(self, request: Request, now: float) -> None:
         """Take a new call (RFC 3261 8.2, 13.3), whatever cosmetic faults it has."""
-        refusal = self._refusal(request)
+        refusal = self._reception.refusal(request, self._admission.legs, now)
         if refusal is not None:
             self._layer.say_once(request, *refusal)
             return
-        leg = Leg(self._new_tag())
-        transaction = self._layer.open(INVITE, request, leg)
-        self._layer.say(transaction, 100, respond(request, 100), now)
-        self._calls.begin(request, leg, transaction, now)
+        dialog = self._station.dialog(Leg(self._new_tag()), request)
+        try:
+            dialog.offers.begin(request)
+        except NothingInCommonError:
+            self._layer.say_once(request, 488, NOTHING_IN_COMMON)
+            return
+        self._calls.begin(dialog, now)
 
-    @property
-    def _full(self) -> bool:
-        return len(self._layer) >= self._settings.transactions_max
-
-    def _refusal(self, request: Request) -> tuple[int, str] | None:
-        if self._layer.sibling(request) is not None:
-            return 482, ""
-        if not is_emergency(request, self._settings.called_as):
-            return 404, ""
-        if unsupported(request):
-            return 420, f"Unsupported: {', '.join(unsupported(request))}\r\n"
-        if unknown_kind(request):
-            return 415, ACCEPT
-        if self._draining or self._full or len(self._calls) >= self._settings.calls_max:
-            self._counters["calls_refused"] += 1
-            return 503, self._retry
-        if self._strangers.turned_away(request.source):
-            self._counters["strangers_shed"] += 1
-            return 503, self._retry
-        return None
+    def _told(self, asked: Transaction, outcome: Outcome, response: Response | None, now: float) -> None:
+        """Tell whoever asked what became of it."""
+        if asked.purpose is Purpose.KEEP_ALIVE:
+            self._keep_alive.told(asked.peer, outcome, response, now)
+        else:
+            self._calls.told(asked, outcome, response, now)
 
     def _ack(self, request: Request, now: float) -> None:
         transaction = self._layer.find(request.key("INVITE"))
         if transaction is not None:
+            self._traces.heard(transaction.leg, request.raw, now)
             self._layer.hear(transaction, Befell.ACK, now)
         dialog = self._calls.of(request)
-        if dialog is not None and request.cseq == dialog.unconfirmed.cseq:
-            self._calls.hear(dialog, Heard.ACK, now)
+        if dialog is None or request.cseq != dialog.unconfirmed.cseq:
+            return
+        if transaction is None:
+            self._traces.heard(dialog.leg, request.raw, now)
+        dialog.source = request.source
+        self._calls.answering.confirmed(dialog, request)
+        self._calls.hear(dialog, Heard.ACK, now)
 
     def _cancel(self, request: Request, now: float) -> None:
         """Answer the CANCEL, then the INVITE it means (RFC 3261 9.2)."""
@@ -202,7 +230,8 @@ class Endpoint:
         if meant is None:
             self._layer.say_once(request, 481)
             return
-        self._reply(request, meant.leg, 200, now)
+        self._traces.heard(meant.leg, request.raw, now)
+        self._station.reply(request, meant.leg, 200, now)
         dialog = self._calls.by_leg(meant.leg)
         if dialog is not None and meant.state is State.PROCEEDING:
             self._calls.hear(dialog, Heard.CANCEL, now)
@@ -212,71 +241,24 @@ class Endpoint:
         dialog = self._calls.of(request)
         if dialog is None:
             self._layer.say_once(request, 400 if request.faults else 481)
-        elif request.method == "BYE":
-            dialog.remote_cseq = max(dialog.remote_cseq, request.cseq)
-            self._reply(request, dialog.leg, 200, now)
-            self._calls.hear(dialog, Heard.BYE, now)
-        elif request.cseq < dialog.remote_cseq:
+            return
+        dialog.source = request.source
+        self._traces.heard(dialog.leg, request.raw, now)
+        if request.method == "BYE":
+            self._bye(dialog, request, now)
+            return
+        self._within.take(dialog, request, now)
+        if request.method == "PRACK":
+            self._calls.pracked(dialog, now)
+
+    def _bye(self, dialog: Dialog, request: Request, now: float) -> None:
+        """Obey a BYE (15.1.2), out of order, too: whoever knows all three names of the leg may end it."""
+        if request.cseq < dialog.remote_cseq:
             self._counters["anomaly_cseq_order"] += 1
-            self._reply(request, dialog.leg, 500, now)
-        else:
-            dialog.remote_cseq = request.cseq
-            self._within(dialog, request, now)
+        dialog.remote_cseq = max(dialog.remote_cseq, request.cseq)
+        self._station.reply(request, dialog.leg, 200, now)
+        self._calls.hear(dialog, Heard.BYE, now)
 
-    def _within(self, dialog: Dialog, request: Request, now: float) -> None:
-        match request.method:
-            case "INVITE" if self._full:
-                self._layer.say_once(request, 500, self._retry)
-            case "INVITE":
-                self._calls.reinvite(dialog, request, now)
-            case "UPDATE":
-                extra, body = self._calls.updated(dialog, request)
-                self._reply(request, dialog.leg, 200, now, extra, body)
-            case "OPTIONS" | "INFO":
-                self._reply(request, dialog.leg, 200, now, ALLOW)
-            case "PRACK":
-                self._reply(request, dialog.leg, 481, now)
-            case _:
-                self._reply(request, dialog.leg, 405 if request.method in KNOWN else 501, now, ALLOW)
-
-    def _stranger(self, request: Request) -> None:
+    def _stranger(self, request: Request, now: float) -> None:
         """Answer what belongs to no call, keeping no memory of it: noise costs no room."""
-        self._layer.say_once(request, *self._to_stranger(request))
-
-    def _to_stranger(self, request: Request) -> tuple[int, str]:
-        held = len(self._calls) * 100
-        if self._draining or held >= self._settings.calls_max * SHED_PERCENT:
-            self._counters["shed"] += 1
-            return 503, self._retry
-        if request.faults:
-            return 400, ""
-        if request.method in ("BYE", "UPDATE", "INFO", "PRACK"):
-            return 481, ""
-        if request.method != "OPTIONS":
-            return 405 if request.method in KNOWN else 501, ALLOW
-        if scheme_of(request.uri) not in SCHEMES:
-            return 416, ""
-        if unsupported(request):
-            return 420, f"Unsupported: {', '.join(unsupported(request))}\r\n"
-        return 200, ALLOW + ACCEPT + f"Server: {self._settings.server}\r\n"
-
-    def _reply(
-        self, request: Request, leg: Leg, status: int, now: float, extra: str = "", body: bytes = b""
-    ) -> None:
-        data = respond(request, status, tag=leg, extra=extra, body=body)
-        if self._full:
-            self._counters["unremembered"] += 1
-            self._layer.send(data, request.reply_to())
-            return
-        self._layer.say(self._layer.open(OTHER, request, leg), status, data, now)
-
-    def _response(self, response: Response, now: float) -> None:
-        branch = response.via.branch if response.via is not None else ""
-        asked: Transaction | None = self._layer.find((branch, response.cseq_method))
-        self._counters[f"responses_{response.status // 100}xx"] += 1
-        if asked is None:
-            self._counters["responses_unasked"] += 1
-            return
-        heard = Befell.GOT_1XX if response.status < 200 else Befell.GOT_FINAL
-        if self._layer.hear(asked, heard, now) is Act.TELL_USER:
-            self._calls.bye_done(asked, now)
+        self._layer.say_once(request, *self._reception.to_stranger(request, self._admission.legs, now))

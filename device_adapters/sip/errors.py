@@ -27,3 +27,7 @@ class ListenError(SipError, OSError):
 
 class PortTakenError(ListenError):
     """Someone else already listens there."""
+
+
+class UnusableFileError(ListenError):
+    """A certificate, key or password file that the configuration names cannot be used."""

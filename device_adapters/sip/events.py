@@ -34,6 +34,13 @@ class Invited(SipEvent, frozen=True, kw_only=True):
     "Civic address without coordinates."
     raw: bytes
     "The INVITE as it came."
+    privacy: bool = False
+    diverted_from: str = ""
+    attestation: str = ""
+    access: str = ""
+    locate_at: tuple[str, ...] = ()
+    calls_in_hour: int = 0
+    "These six as in core.events.CallReceived."
 
 
 class Answered(SipEvent, frozen=True, kw_only=True):
@@ -45,10 +52,33 @@ class Abandoned(SipEvent, frozen=True, kw_only=True):
 
     reason: str
     "`cancel`, `bye` (early) or `expired` (the INVITE's own Expires)."
+    trace: bytes = b""
+    "The last messages of the leg (trace.py)."
 
 
 class Ended(SipEvent, frozen=True, kw_only=True):
     """The leg is over."""
 
     reason: str
-    "`bye`, `no_ack`, `hung_up` (by us), or `refused` (by us, before an answer)."
+    "As in core.events.CallEnded."
+    trace: bytes = b""
+
+
+class Keyed(SipEvent, frozen=True, kw_only=True):
+    """The caller pressed a key (INFO with application/dtmf-relay or application/dtmf)."""
+
+    key: str
+    "`0` to `9`, `*`, `#`, `A` to `D`."
+
+
+class TrunkChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """A listed trunk stopped answering, or answers again."""
+
+    trunk: str
+    up: bool
+    reason: str
+    at: float
+
+
+Event = SipEvent | TrunkChanged
+"What `Endpoint.next_event` hands over."

@@ -54,6 +54,10 @@ _VIA = re.compile(
     r"\s*SIP\s*/\s*[^/\s]+\s*/\s*([\w.+-]+)\s+(\[[^\]\s]*\]|[^\s:;,\[\]]+)(?:\s*:\s*(\d{1,5}))?\s*((?:;.*)?)$",
     re.IGNORECASE,
 )
+_USUAL_VIA = re.compile(
+    r"SIP/2\.0/(UDP|TCP|TLS) ([\w.-]+)(?::(\d{1,5}))?;branch=([\w.+-]+)(;rport)?$", re.ASCII
+)
+"What nine of ten write: one look instead of three."
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^\s;,]+)", re.IGNORECASE)
 _RPORT = re.compile(r";\s*rport\s*(?==|;|$)(?:=\s*\d*)?", re.IGNORECASE)
 _RECEIVED = re.compile(r";\s*received\s*=[^;]*", re.IGNORECASE)
@@ -169,16 +173,20 @@ def host_port(uri: str) -> tuple[str, int]:
 
 def parse_via(element: str) -> Via | None:
     """Read one Via, or None when it names no place to answer to."""
+    usual = _USUAL_VIA.match(element)
+    if usual is not None:
+        transport, host, port, branch, rport = usual.groups()
+        return Via(transport, host, _port(port or ""), branch, rport is not None)
     found = _VIA.match(element)
     if found is None:
         return None
     transport, host, port, tail = found.groups()
-    branch = _BRANCH.search(tail)
+    named = _BRANCH.search(tail)
     return Via(
         transport.upper(),
         host,
         _port(port or ""),
-        branch[1] if branch else "",
+        named[1] if named else "",
         _RPORT.search(tail) is not None,
     )
 

@@ -20,6 +20,7 @@ from device_adapters.sip.grammar import (
     stamp_via,
     tag_of,
 )
+from device_adapters.sip.overload import stamped
 
 MESSAGE_BYTES_MAX = 65_535
 "A UDP datagram cannot be longer."
@@ -39,6 +40,14 @@ REQUIRED = ("via", "from", "to", "call-id", "cseq")
 "Without them nothing can be answered (RFC 3261 8.2.6.2)."
 SINGLE = ("call-id", "cseq", "from", "to", "content-length")
 "Two different values leave the request without a meaning (RFC 4475 multi01, mcl01)."
+
+FATAL = frozenset(
+    [
+        *(f"long_{key.replace('-', '_')}" for key in REQUIRED),
+        *(f"two_{key.replace('-', '_')}" for key in SINGLE),
+    ]
+)
+"Faults nobody can forgive."
 
 _FOLD = re.compile(r"\r\n[ \t]+")
 _CSEQ = re.compile(r"\s*(\d+)\s+(\S+)\s*$")
@@ -72,9 +81,9 @@ class Message:
         "As it came."
         self.faults = faults
         "Names of what was wrong and forgiven."
-        self.call_id = self.get("call-id")
-        self.cseq, self.cseq_method = _cseq(self.readable("cseq"))
-        first = self.readable("via")
+        self.call_id = headers["call-id"][0] if "call-id" in headers else ""
+        self.cseq, self.cseq_method = _cseq(_short(headers, "cseq"))
+        first = _short(headers, "via")
         self.via_text = split_commas(first, 1)[0] if "," in first else first
         "The top Via as it came."
         self.via: Via | None = parse_via(self.via_text)
@@ -83,11 +92,6 @@ class Message:
         """Return the first value of a header, or an empty string."""
         values = self.headers.get(key)
         return values[0] if values else ""
-
-    def readable(self, key: str) -> str:
-        """Return the first value of a header; an empty string, too, when it is longer than anyone may ask."""
-        value = self.get(key)
-        return value if len(value) <= LINE_OCTETS_MAX else ""
 
     def listed(self, key: str) -> list[str]:
         """Return the elements of a comma-separated header, at most ELEMENTS_MAX."""
@@ -105,18 +109,21 @@ class Message:
 class Request(Message):
     """Someone wants something."""
 
-    __slots__ = ("_way_back", "from_tag", "method", "source", "to_tag", "uri")
+    __slots__ = ("_key", "_way_back", "from_tag", "method", "overload", "source", "to_tag", "uri")
 
     def __init__(
         self, line: tuple[str, str, str], headers: Headers, body: bytes, raw: bytes, faults: list[str]
     ) -> None:
         self.method, self.uri, version = line
         super().__init__(version, headers, body, raw, faults)
-        self.from_tag = tag_of(self.readable("from"))
-        self.to_tag = tag_of(self.readable("to"))
+        self.from_tag = tag_of(_short(headers, "from"))
+        self.to_tag = tag_of(_short(headers, "to"))
         self.source: Address = ("", 0)
         "Where it came from; set by the endpoint before anything is answered."
+        self.overload = ""
+        "What our answers say in its Via of how much is too much (overload.py)."
         self._way_back = ""
+        self._key: tuple[str, ...] = ()
         if self.cseq_method != self.method or self.cseq < 0:
             faults.append("cseq")
 
@@ -127,6 +134,12 @@ class Request(Message):
 
     def key(self, method: str) -> tuple[str, ...]:
         """Return the key of the server transaction of `method` this request belongs to (RFC 3261 17.2.3)."""
+        if self._key and self._key[-1] == method:
+            return self._key
+        self._key = self._key_of(method)
+        return self._key
+
+    def _key_of(self, method: str) -> tuple[str, ...]:
         via = self.via
         assert via is not None, "asked for a transaction before the request was checked"
         if via.branch.startswith(MAGIC_COOKIE) and len(via.branch) > len(MAGIC_COOKIE):
@@ -139,7 +152,10 @@ class Request(Message):
         if not self._way_back:
             assert self.via is not None, "asked for the way back of a request without Via"
             lines = self.headers["via"]
-            top = stamp_via(self.via_text, self.via, *self.source) + lines[0][len(self.via_text) :]
+            top = stamp_via(self.via_text, self.via, *self.source)
+            if self.overload:
+                top = stamped(top, self.overload)
+            top += lines[0][len(self.via_text) :]
             self._way_back = "".join([f"Via: {line}\r\n" for line in [top, *lines[1:]]])
         return self._way_back
 
@@ -151,24 +167,30 @@ class Request(Message):
 
     def check(self) -> None:
         """Raise if it must be refused whatever it wants."""
-        if "long_request_line" in self.faults:
-            raise RemoteProtocolError("long_request_line", 414)
-        for key in REQUIRED:
-            if f"long_{_counted(key)}" in self.faults:
-                raise RemoteProtocolError(f"long_{_counted(key)}", 400)
-        for key in SINGLE:
-            values = self.headers.get(key)
-            if values is not None and len(values) > 1 and len(set(values)) > 1:
-                raise RemoteProtocolError(f"two_{_counted(key)}", 400)
+        if self.faults:
+            self._check_headers()
         missing = _missing(self.headers)
         if missing:
             raise RemoteProtocolError(f"no_{_counted(missing)}", 400)
-        if self.via is None or not all("/" in element for element in self.listed("via")):
+        if self.via is None or not self._vias_readable():
             raise RemoteProtocolError("via_unreadable", 400)
         if self.version != "SIP/2.0":
             raise RemoteProtocolError("version", 505)
         if "content_length" in self.faults:
             raise RemoteProtocolError("content_length", 400)
+
+    def _check_headers(self) -> None:
+        if "long_request_line" in self.faults:
+            raise RemoteProtocolError("long_request_line", 414)
+        for fault in self.faults:
+            if fault in FATAL:
+                raise RemoteProtocolError(fault, 400)
+
+    def _vias_readable(self) -> bool:
+        lines = self.headers["via"]
+        if len(lines) == 1 and self.via_text is lines[0]:
+            return True  # it was read already
+        return all("/" in line for line in self.listed("via") if line)
 
 
 class Response(Message):
@@ -190,13 +212,14 @@ def read_message(data: bytes) -> Request | Response:
     head, end, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")  # RFC 3261 7.5
     if not head:
         raise RemoteProtocolError("keep_alive")
-    if head.count(b"\r\n") >= HEADERS_MAX:
+    ends = head.count(b"\r\n")
+    if ends >= HEADERS_MAX:
         raise RemoteProtocolError("too_many_headers")
     faults = [] if end else ["no_end_of_headers"]
     text = head.decode("latin-1")
-    if "\r\n " in text or "\r\n\t" in text:
+    if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
-    if text.count("\n") + text.count("\r") != 2 * text.count("\r\n"):
+    if head.count(b"\n") != ends or head.count(b"\r") != ends:
         text = "\r\n".join([line.replace("\r", " ").replace("\n", " ") for line in text.split("\r\n")])
         faults.append("stray_newline")
     lines = text.rstrip("\r\n").split("\r\n")
@@ -211,21 +234,26 @@ def read_message(data: bytes) -> Request | Response:
 
 def _headers(lines: list[str], faults: list[str]) -> Headers:
     headers: Headers = {}
-    names = NAMES
+    known = NAMES.get
+    long = max(map(len, lines)) > LINE_OCTETS_MAX
     for line in lines[1:]:
         name, colon, value = line.partition(":")
-        if not colon:
-            faults.append("header_without_colon")
-            continue
-        key = names.get(name) or header_key(name)
-        if len(line) > LINE_OCTETS_MAX:
+        key = known(name)
+        if key is None:
+            if not colon:
+                faults.append("header_without_colon")
+                continue
+            key = header_key(name)
+        if long and len(line) > LINE_OCTETS_MAX:
             faults.append(f"long_{_counted(key)}" if key in REQUIRED else "long_header")
             if key not in REQUIRED:
                 continue  # kept in raw alone
-        if key in headers:
-            headers[key].append(value.strip())
-        else:
+        if key not in headers:
             headers[key] = [value.strip()]
+            continue
+        headers[key].append(value.strip())
+        if key in SINGLE and headers[key][0] != headers[key][-1]:
+            faults.append(f"two_{_counted(key)}")
     return headers
 
 
@@ -276,9 +304,17 @@ def _cseq(value: str) -> tuple[int, str]:
 
 def _missing(headers: Headers) -> str:
     for key in REQUIRED:
-        if not headers.get(key, ("",))[0]:
+        if key not in headers or not headers[key][0]:
             return key
     return ""
+
+
+def _short(headers: Headers, key: str) -> str:
+    """Return the first value of a header; an empty string, too, when it is longer than anyone may ask."""
+    if key not in headers:
+        return ""
+    value = headers[key][0]
+    return value if len(value) <= LINE_OCTETS_MAX else ""
 
 
 def _counted(key: str) -> str:

@@ -12,6 +12,11 @@ SWEEP_MIN = 64
 class Timer(Enum):
     """What a deadline is for. Letters are RFC 3261 17 and RFC 6026."""
 
+    __hash__ = object.__hash__  # members are single; Enum's own hash is a Python call for every deadline
+    A = auto()
+    B = auto()
+    C = auto()
+    D = auto()
     E = auto()
     F = auto()
     G = auto()
@@ -20,12 +25,19 @@ class Timer(Enum):
     J = auto()
     K = auto()
     L = auto()
+    M = auto()
     OK = auto()
     "Say 200 again until the ACK (13.3.1.4)."
     RING = auto()
     "Say 180 again (13.3.1.1)."
     EXPIRES = auto()
     "The INVITE's own limit (13.3.1)."
+    RELIABLE = auto()
+    "Say a reliable 18x again until its PRACK (RFC 3262 3)."
+    SESSION = auto()
+    "Refresh the session, or give it up (RFC 4028 10)."
+    REFRESH_AGAIN = auto()
+    "Our refresh met theirs: once more (RFC 3261 14.1)."
 
 
 class Timers:

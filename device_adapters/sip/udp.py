@@ -2,15 +2,14 @@
 """The UDP transport: one socket, moved by the loop. Knows asyncio and the Linux kernel; knows no SIP."""
 
 import asyncio
-import errno
 import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from device_adapters.sip.errors import ListenError, PortTakenError
 from device_adapters.sip.events import Address
+from device_adapters.sip.sockets import bound
 
 SO_RCVBUFFORCE = 33
 "asm-generic/socket.h; not in Python's socket module. Beyond net.core.rmem_max, for root alone."
@@ -32,6 +31,7 @@ class UdpSocket(asyncio.DatagramProtocol):
         "ICMP errors and refused sends: a peer that is away."
         self.receive_buffer_bytes = 0
         "What the kernel gave."
+        self._wanted_bytes = 0
         self._received = received
         self._transport: asyncio.DatagramTransport | None = None
         self._inode = ""
@@ -61,17 +61,24 @@ class UdpSocket(asyncio.DatagramProtocol):
 
     async def open(self, host: str, port: int, receive_buffer_bytes: int) -> Address:
         """Bind and listen; return the address bound."""
-        bound = _bound(host, port)
-        self.receive_buffer_bytes = _widen(bound, receive_buffer_bytes)
-        self._inode = str(os.fstat(bound.fileno()).st_ino)
-        name = bound.getsockname()
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=bound)
+        opened = bound("udp", host, port)
+        self._wanted_bytes = receive_buffer_bytes
+        self.receive_buffer_bytes = _widen(opened, receive_buffer_bytes)
+        self._inode = str(os.fstat(opened.fileno()).st_ino)
+        name = opened.getsockname()
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=opened)
         return name[0], name[1]
 
     def close(self) -> None:
         """Stop listening; what was handed to the kernel still goes out."""
         if self._transport is not None:
             self._transport.close()
+
+    def statistics(self) -> dict[str, int]:
+        """Return what went wrong here, by name."""
+        missing = max(0, self._wanted_bytes - self.receive_buffer_bytes)
+        drops = self.drops()
+        return {"socket_errors": self.errors, "kernel_drops": drops, "receive_buffer_missing_bytes": missing}
 
     def drops(self) -> int:
         """Return how many datagrams the kernel threw away before we could read them."""
@@ -97,31 +104,10 @@ def reachable_host(host: str) -> str:
         return str(probe.getsockname()[0])
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        opened.setblocking(False)
-        opened.bind((host, port))
-    except OSError as wrong:
-        opened.close()
-        if wrong.errno == errno.EADDRINUSE:
-            raise PortTakenError(
-                wrong.errno,
-                f"SIP cannot listen on udp:{host}:{port}: another program has the port. "
-                "End it (ss -ulpn shows it), or choose another with --sip.",
-            ) from None
-        raise ListenError(wrong.errno, f"SIP cannot listen on udp:{host}:{port}: {wrong.strerror}.") from None
-    except (OverflowError, ValueError) as wrong:  # a port above 65535, a name no resolver takes
-        opened.close()
-        raise ListenError(errno.EINVAL, f"SIP cannot listen on udp:{host!r}:{port}: {wrong}.") from None
-    return opened
-
-
-def _widen(bound: socket.socket, wanted: int) -> int:
+def _widen(opened: socket.socket, wanted: int) -> int:
     """Ask for a receive buffer, by force if we may; return what the kernel gave (it counts double)."""
     try:
-        bound.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, wanted)
+        opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, wanted)
     except PermissionError:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)
-    return bound.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)
+    return opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2

@@ -7,7 +7,8 @@ import pytest
 
 from core.effects import OrderUnit
 from core.ids import CountyCode, IncidentId, OrderId, UnitId
-from device_adapters.mqtt import codec, datum
+from device_adapters import datum
+from device_adapters.mqtt import codec
 from device_adapters.mqtt.codec import Fix, WireError
 
 NOW_S = 1_700_000_000

@@ -5,16 +5,18 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
-from core.effects import AnswerCaller, DropTimer, HangUpCaller, RingCaller
+from core.effects import AnswerCaller, ChallengeCaller, DropTimer, HangUpCaller, RingCaller
 from core.events import CallAbandoned, CallAnswered, CallEnded, CallReceived, Fact
 from core.ids import CountyCode, Leg
 from device_adapters.adapter import Adapter
 from device_adapters.sip.adapter import SipAdapter
-from device_adapters.sip.errors import ListenError, PortTakenError
-from device_adapters.sip.settings import SipSettings, Trunk
+from device_adapters.sip.errors import ListenError, PortTakenError, UnusableFileError
+from device_adapters.sip.ports import Opener
+from device_adapters.sip.settings import SipSettings, Transport, Trunk
 from device_adapters.sip.udp import UdpSocket, reachable_host
 from tests.unit.sip.peer import Peer, endpoint
 
@@ -86,7 +88,7 @@ ONE = SipSettings(listen=("udp:127.0.0.1:0",))
 
 async def test_a_call_becomes_facts_at_the_door() -> None:
     trunk = Trunk(name="mobile", addresses=("127.0.0.1",), county=CountyCode("330303"))
-    settings = SipSettings(listen=("udp:127.0.0.1:0",), trunks=(trunk,))
+    settings = SipSettings(listen=("udp:127.0.0.1:0",), trunks=(trunk,), trace_messages=0)
     async with served(settings) as (adapter, door, _), phone(adapter) as (heard, line, peer):
         invite = peer.text("INVITE").encode()
         line.sendto(invite)
@@ -234,3 +236,85 @@ async def test_a_send_nobody_can_deliver_is_counted() -> None:
 def test_a_wildcard_is_shown_to_peers_as_an_address() -> None:
     assert reachable_host("127.0.0.1") == "127.0.0.1"
     assert socket.inet_aton(reachable_host("0.0.0.0")) != bytes(4)
+
+
+def asked(folder: Path, password: str) -> Trunk:
+    """Return a trunk that is asked for a digest."""
+    (folder / "password").write_text(password)
+    return Trunk(
+        name="mobile",
+        addresses=("127.0.0.1",),
+        county=COUNTY,
+        digest="SHA-256",
+        username="mobile",
+        password_file=str(folder / "password"),
+    )
+
+
+async def test_a_reload_says_what_needs_a_restart() -> None:
+    async with served(ONE) as (adapter, _, _):
+        assert adapter.reload(ONE) == []
+        assert adapter.reload(SipSettings(listen=("udp:127.0.0.1:0", "tcp:127.0.0.1:0"), calls_max=9)) == [
+            "listen",
+            "calls_max",
+        ]
+
+
+async def test_passwords_are_read_at_start_and_again_and_a_bad_file_changes_nothing(tmp_path: Path) -> None:
+    settings = SipSettings(listen=("udp:127.0.0.1:0",), trunks=(asked(tmp_path, "first\n"),))
+    async with served(settings) as (adapter, _, _):
+        assert adapter._passwords == {"mobile": "first"}
+
+        (tmp_path / "password").write_text("")
+        with pytest.raises(UnusableFileError, match=r"password_file of 'mobile', .*password, is empty"):
+            adapter.reload(settings)
+        assert adapter._passwords == {"mobile": "first"}
+        (tmp_path / "password").write_text("second")
+        assert adapter.reload(settings) == []
+        assert adapter._passwords == {"mobile": "second"}
+        assert adapter.reload(ONE) == ["trunks"]
+        assert adapter._passwords == {"mobile": "second"}, "the running trunk is still asked"
+
+
+@pytest.mark.parametrize(("content", "sentence"), [(None, "cannot be read"), (b"\xff", "is not UTF-8")])
+async def test_a_password_nobody_can_read_is_told_at_start(
+    tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    trunk = asked(tmp_path, "x")
+    (tmp_path / "password").unlink()
+    if content is not None:
+        (tmp_path / "password").write_bytes(content)
+    adapter = SipAdapter(SipSettings(trunks=(trunk,)), HandClock(), COUNTY)
+
+    with pytest.raises(ListenError, match=f"password_file of 'mobile', .*{sentence}"):
+        await adapter.open()
+
+
+async def test_a_challenge_nobody_could_hear_is_counted() -> None:
+    async with served(ONE) as (adapter, _, _):
+        adapter.send(ChallengeCaller(leg=Leg("x.0"), why="silent"))
+
+        assert adapter.statistics()["challenges_without_media"] == 1
+
+
+def test_only_the_first_listener_of_a_transport_calls_on_trunks() -> None:
+    trunk = Trunk(name="t", addresses=("192.0.2.9",), county=COUNTY, transport="tcp")
+    settings = SipSettings(listen=("udp:127.0.0.1:0", "tcp:127.0.0.1:0", "tcp:127.0.0.1:0"), trunks=(trunk,))
+    opener = Opener(
+        settings, lambda number, data, addr: None, lambda number, addr: None, lambda: 0.0, None, {}
+    )
+
+    transports: tuple[Transport, ...] = ("udp", "tcp", "tcp")
+    intervals = [opener.settings_of(transport).trunks[0].keep_alive_s for transport in transports]
+
+    assert intervals == [30, 30, 0]
+
+
+def test_an_address_of_the_other_family_is_not_shown_to_peers() -> None:
+    settings = SipSettings(host="192.0.2.110", listen=("udp:127.0.0.1:0",))
+    opener = Opener(
+        settings, lambda number, data, addr: None, lambda number, addr: None, lambda: 0.0, None, {}
+    )
+
+    assert opener.shown("127.0.0.1") == "192.0.2.110"
+    assert opener.shown("::1") == "::1"

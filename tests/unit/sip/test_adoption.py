@@ -54,7 +54,7 @@ def test_an_adopted_answered_call_is_never_given_up_for_want_of_an_old_ack() -> 
     sip = endpoint()
     sip.adopt(raw_invite(), THERE, LEG, "answered", 0.0)
 
-    assert run_to(sip, 1000.0) == []
+    assert run_to(sip, 64.0) == []
 
     assert events(sip) == []
     assert sip.statistics()["calls"] == 1

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from device_adapters.sip.invitation import caller_of, expires_s
+from device_adapters.sip.demands import expires_s
+from device_adapters.sip.identity import caller_of
 from device_adapters.sip.message import Request, read_message
 from tests.unit.sip.peer import Peer, endpoint
 

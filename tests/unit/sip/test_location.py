@@ -4,8 +4,8 @@
 import pytest
 
 from core.events import Location
+from device_adapters.pidf import PIDF_BYTES_MAX, Place, UnreadableLocationError, read_pidf
 from device_adapters.sip.events import Invited
-from device_adapters.sip.pidf import PIDF_BYTES_MAX, Place, UnreadableLocationError, read_pidf
 from tests.unit.sip.peer import SDP, Peer, endpoint
 
 POINT = '<gml:Point srsName="urn:ogc:def:crs:EPSG::4326"><gml:pos>27.9949 120.6994</gml:pos></gml:Point>'
@@ -129,6 +129,43 @@ def test_geolocation_names_the_part_that_counts() -> None:
 
     assert told.location is not None
     assert told.location.lat == 27.9949
+
+
+def test_coordinates_of_one_document_take_the_address_of_another() -> None:
+    body = multipart(
+        ("application/pidf+xml", "bad@x", b"<broken"),
+        ("application/pidf+xml", "net@x", pidf(CIVIC)),
+        ("application/pidf+xml", "dev@x", pidf(POINT)),
+    )
+
+    caller, told = dialled('multipart/mixed;boundary="b1"', body, "Geolocation: <cid:net@x>, <cid:dev@x>\r\n")
+
+    assert told.location is not None
+    assert (told.location.lat, told.address) == (27.9949, "CN 浙江 鹿城 府学巷 2")
+    assert caller.sip.statistics()["anomaly_location_unreadable"] == 1
+
+
+@pytest.mark.parametrize(
+    ("geolocation", "kept"),
+    [
+        ("<https://lis.example.com/a?b=c>;x=y", ("https://lis.example.com/a?b=c",)),
+        ("<cid:p@x>, <HTTP://a/>, <sips:loc@b>", ("HTTP://a/", "sips:loc@b")),
+        ("https://a/", ("https://a/",)),
+        ("<https://a/>, <https://a/>", ("https://a/",)),
+        (", ".join(f"<https://a/{n}>" for n in range(9)), tuple(f"https://a/{n}" for n in range(4))),
+        (f"<https://a/{'x' * 512}>", ()),
+        ("<file:///etc/passwd>, <ftp://a/>, <javascript:x>, <>, ,", ()),
+        ("<https://a/b c>, <https://a/\xe9>", ()),
+    ],
+)
+def test_where_a_place_can_be_fetched_is_kept(geolocation: str, kept: tuple[str, ...]) -> None:
+    caller = Peer(endpoint())
+    caller.invite(extra=f"Geolocation: {geolocation}\r\nGeolocation-Routing: no\r\n")
+
+    told = caller.sip.next_event()
+
+    assert isinstance(told, Invited)
+    assert told.locate_at == kept
 
 
 def test_a_location_alone_is_a_body_too_and_we_make_the_offer() -> None:

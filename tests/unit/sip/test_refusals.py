@@ -6,7 +6,7 @@ import pytest
 from device_adapters.sip.events import Invited
 from device_adapters.sip.message import LINE_OCTETS_MAX
 from device_adapters.sip.settings import SipSettings
-from tests.unit.sip.peer import Peer, endpoint, ringing, talking
+from tests.unit.sip.peer import SDP, Peer, endpoint, ringing, talking
 
 
 def test_options_says_what_we_can() -> None:
@@ -136,3 +136,42 @@ def test_a_line_no_answer_can_do_without_is_refused_by_name_when_it_is_too_long(
     assert caller.say(text) == statuses
     assert caller.sip.next_event() is None
     assert caller.sip.statistics()[f"anomaly_long_{line.lower()}"] == 1
+
+
+@pytest.mark.parametrize(
+    ("extra", "body", "status", "header"),
+    [
+        ("Content-Type: application/x-unknown\r\n", "x", 415, "accept"),
+        ("Content-Encoding: gzip\r\n", SDP, 415, "accept-encoding"),
+        ("Content-Encoding: identity\r\n", SDP, 100, ""),
+        ("", SDP.replace("m=audio", "m=video"), 488, "warning"),
+        ("", "v=0 " * 13_000, 513, ""),
+        ("Accept: text/plain\r\n", SDP, 100, ""),
+        ("", "no description", 100, ""),
+    ],
+)
+def test_a_call_is_refused_for_its_body_only_where_nothing_could_be_talked(
+    extra: str, body: str, status: int, header: str
+) -> None:
+    caller = Peer(endpoint())
+
+    assert caller.invite(extra=extra, body=body) == [status]
+
+    assert not header or caller.last[0].get(header)
+    assert caller.sip.statistics()["calls"] == (status == 100)
+    assert caller.sip.statistics()[f"sent_{status}"] == 1
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "BYE", "REGISTER", "DANCE", "CANCEL", "PRACK", "INVITE"])
+def test_every_answer_to_a_stranger_has_the_same_shape(method: str) -> None:
+    sip = endpoint(SipSettings(called_as=("tel:119",)))
+    peer = Peer(sip)
+    peer.uri = "sip:nobody@example.com"
+
+    peer.say(peer.text(method))
+
+    (answer,) = peer.last
+    assert answer.get("server") == "Gateway110"
+    assert len(answer.headers["server"]) == 1
+    assert ";tag=s" in answer.get("to")
+    assert sip.statistics()["transactions"] == 0

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from device_adapters.mqtt import datum
+from device_adapters import datum
 
 ANCHORS = [
     ((31.1774276, 121.5272106), (31.17530398364597, 121.531541859215)),

@@ -96,3 +96,11 @@ def _bd09_from_gcj02(lat: float, lon: float) -> LatLon:
     z = math.hypot(lat, lon) + 0.00002 * math.sin(lat * _BD_PI)
     theta = math.atan2(lat, lon) + 0.000003 * math.cos(lon * _BD_PI)
     return z * math.sin(theta) + 0.006, z * math.cos(theta) + 0.0065
+
+
+WGS84_FROM: dict[str, Callable[[float, float], LatLon]] = {
+    "wgs84": lambda lat, lon: (lat, lon),
+    "gcj02": wgs84_from_gcj02,
+    "bd09": wgs84_from_bd09,
+}
+"By the names of core.events.Datum."
