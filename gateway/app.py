@@ -16,10 +16,13 @@ import structlog
 from core import snapshot
 from core.effects import (
     AnswerCaller,
+    ChallengeCaller,
     Effect,
     HangUpCaller,
     IndexUnits,
+    LookUpCaller,
     OrderUnit,
+    QueueCaller,
     RingCaller,
     ShowPositions,
 )
@@ -27,8 +30,11 @@ from core.errors import RosterError
 from core.events import CallReceived, RosterLoaded, RosterUnit, ServiceStarted
 from core.ids import CountyCode, UnitId
 from core.kernels import faults, kernels, warm
+from device_adapters.lookup.adapter import LookupAdapter
 from device_adapters.mqtt.adapter import MqttAdapter
+from device_adapters.pyvoip.adapter import PyvoipAdapter, is_ours
 from device_adapters.sip.adapter import SipAdapter
+from device_adapters.sip.errors import UnusableFileError
 from gateway import __version__
 from gateway.at_risk import CallsAtRisk
 from gateway.clock import SystemClock
@@ -70,6 +76,7 @@ class App:
         self._stopping = asyncio.Event()
         self._journal = Journal(self._folder)
         self.sip = SipAdapter(config.sip, self._clock, self._county)
+        self.pbx = PyvoipAdapter(config.pyvoip, self._clock, self._county)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises GatewayError, RosterError or ListenError when it cannot start."""
@@ -94,7 +101,9 @@ class App:
         async with asyncio.TaskGroup() as tasks:
             served = [
                 tasks.create_task(self.sip.run(self.pipeline), name="sip"),
+                tasks.create_task(self.pbx.run(self.pipeline), name="pbx"),
                 tasks.create_task(self.mqtt.run(self.pipeline), name="mqtt"),
+                tasks.create_task(self.lookup.run(self.pipeline), name="lookup"),
                 tasks.create_task(self.commands.run(self.pipeline), name="commands"),
             ]
             last = tasks.create_task(self.publisher.run(self.pipeline), name="redis")
@@ -104,7 +113,7 @@ class App:
             self._settle()
             self.watch.ready("start")
             notify("READY=1")
-            log.info("ready", sip=[f"{host}:{port}" for host, port in self.sip.addresses()])
+            log.info("ready", sip=list(self.sip.listening()))
             self._on_ready()
             await self._stopping.wait()
             await self._drain()
@@ -145,6 +154,7 @@ class App:
         self.publisher.resume(recovered.newest)
         self._look_up_units()
         self.mqtt = MqttAdapter(config.mqtt, self._clock, self._county, node, lambda: self._units)
+        self.lookup = LookupAdapter(config.lookup, self._clock)
         self.orders = WithheldOrders(self.mqtt.send, lambda: self.publisher.refused, self._stands)
         self.commands = Commands(
             config.redis, self._clock, self._counties, recovered.engine.state.commands_read
@@ -158,7 +168,15 @@ class App:
             rescue=self.at_risk.write_down,
         )
         self.pipeline.resume(max(recovered.newest.values(), default=0))
-        for part in (self.sip, self.mqtt, self.publisher, self.commands, self.pipeline):
+        for part in (
+            self.sip,
+            self.pbx,
+            self.mqtt,
+            self.lookup,
+            self.publisher,
+            self.commands,
+            self.pipeline,
+        ):
             self.watch.add(getattr(part, "name", "pipeline"), part.statistics)
         self.watch.add("engine", self._engine_statistics)
         self.watch.degraded(lambda: self.engine.state.away)
@@ -166,13 +184,22 @@ class App:
     def _routes(self) -> dict[type[Effect], Route]:
         """Return who does what. Adding an output is one line here."""
         return {
-            RingCaller: lambda _, effect: self.sip.send(effect),
-            AnswerCaller: lambda _, effect: self.sip.send(effect),
-            HangUpCaller: lambda _, effect: self.sip.send(effect),
+            RingCaller: self._to_caller,  # type: ignore[dict-item]
+            AnswerCaller: self._to_caller,  # type: ignore[dict-item]
+            HangUpCaller: self._to_caller,  # type: ignore[dict-item]
+            QueueCaller: self._to_caller,  # type: ignore[dict-item]
+            ChallengeCaller: self._to_caller,  # type: ignore[dict-item]  # a trunk has no media: not heard there
+            LookUpCaller: lambda _, effect: self.lookup.send(effect),
             OrderUnit: lambda _, effect: self.orders.take(effect),  # type: ignore[arg-type]
             ShowPositions: self.publisher.show,  # type: ignore[dict-item]
             IndexUnits: self.publisher.index,  # type: ignore[dict-item]
         }
+
+    def _to_caller(
+        self, _: int, effect: RingCaller | AnswerCaller | HangUpCaller | QueueCaller | ChallengeCaller
+    ) -> None:
+        """Send it to the adapter whose leg it is."""
+        (self.pbx if is_ours(effect.leg) else self.sip).send(effect)
 
     def _stands(self, order: OrderUnit) -> bool:
         """Whether an order that was kept back is still meant: open in this version, or a withdrawal."""
@@ -182,9 +209,11 @@ class App:
     def _begin(self, recovered: Recovered, roster: tuple[RosterUnit, ...]) -> None:
         """Go on where the journal ends: take up live calls, tell the engine of the start and the roster."""
         self._journal.start(self._journal_id, recovered.seq, recovered.chain, self.pipeline)
-        for call in self.engine.state.calls.values():
-            if call.state in ("ringing", "answered"):
-                self.sip.adopt(call.raw, call.peer, call.leg, call.state)
+        live = [call for call in self.engine.state.calls.values() if call.state in ("ringing", "answered")]
+        lost = [(call.leg, call.sip_call_id, call.state == "answered") for call in live if is_ours(call.leg)]
+        for call in live:
+            if not is_ours(call.leg):
+                self.sip.adopt(call.raw, call.peer, call.leg, call.state)  # type: ignore[arg-type]
         for caller in recovered.poisoned_calls:  # the engine fails on them; they are answered all the same
             if self._adopt(caller):
                 self.sip.send(AnswerCaller(leg=caller.leg))
@@ -197,13 +226,14 @@ class App:
                 settings=self.config.dispatch,
             )
         )
+        self.pbx.end_lost(self.pipeline, lost)
         if roster:
             self._enrol(roster)
         self.at_risk.take_in(self.pipeline, self._adopt, lambda: legs(self._folder))
         self.watch.start()
 
     def _adopt(self, call: CallReceived) -> bool:
-        return self.sip.adopt(call.raw, call.peer, call.leg, "ringing")
+        return not is_ours(call.leg) and self.sip.adopt(call.raw, call.peer, call.leg, "ringing")
 
     def _open_http(self) -> socket.socket | None:
         address = self.config.http.listen
@@ -251,6 +281,7 @@ class App:
         return {
             self._county,
             *(trunk.county for trunk in self.config.sip.trunks),
+            *([CountyCode(self.config.pyvoip.county)] if self.config.pyvoip.county else []),
             *self.engine.state.counties,
         }
 
@@ -268,19 +299,22 @@ class App:
         }
 
     def _reload(self) -> None:
-        """SIGHUP: take over the roster; say what needs a restart. A bad file changes nothing."""
+        """SIGHUP: take over roster, certificates, passwords; say what needs a restart. A bad file changes nothing."""
         try:
             config = self._read_again()
             roster = read_roster(Path(config.units)) if config.units else ()
-        except (RosterError, ConfigError) as error:
+            sip_later = self.sip.reload(config.sip)
+        except (RosterError, ConfigError, UnusableFileError) as error:
             log.error("reload_refused", reason=str(error))
             return
-        fields = [name for name in config.__struct_fields__ if name != "units"]
+        fields = [name for name in config.__struct_fields__ if name not in ("units", "sip")]
         later = [name for name in fields if getattr(config, name) != getattr(self.config, name)]
-        if later:
-            log.warning("reload_needs_restart", tables=later)
+        if later or sip_later:
+            tables = ["sip", *later] if sip_later else later
+            log.warning("reload_needs_restart", tables=tables, **({"sip": sip_later} if sip_later else {}))
         if roster:
             self._enrol(roster)
+        self.lookup.reload()
         log.info("reloaded", units=len(roster))
 
     # Stopping
@@ -290,6 +324,7 @@ class App:
         notify("STOPPING=1")
         self.watch.unready("stop", "draining")
         self.sip.drain(True)
+        self.pbx.drain(True)
         loop = asyncio.get_running_loop()
         until = loop.time() + self.config.drain_s
         while self.engine.state.calls and loop.time() < until:
@@ -297,7 +332,7 @@ class App:
 
     async def _end(self, served: list[asyncio.Task[None]], last: asyncio.Task[None]) -> None:
         """Stop in reverse: the doors first, then the disk, then Redis, which waits for the disk."""
-        for part in (self.mqtt, self.commands, self.sip):
+        for part in (self.mqtt, self.lookup, self.commands, self.pbx, self.sip):
             part.stop()
         await asyncio.wait(served, timeout=PARTS_STOP_S)
         self.pipeline.stop()

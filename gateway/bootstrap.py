@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a fresh checkout to a machine that can run it: standard library only, run by the Makefile as a script.
 
-    python3 gateway/bootstrap.py run|dev|bench [--servers]
+    python3 gateway/bootstrap.py run|dev|bench [--servers] [--peers]
 
 Makes `.venv` out of the hash-locked lists, once for each list, and puts the `gateway` command into it. Debian's
 python3 has no ensurepip, so pip works from outside on a virtual environment without pip. With --servers it also
-sees to redis-server, mosquitto and sipp: as root it installs what is missing; for an ordinary user the demo has
-stand-ins, which are installed instead.
+sees to redis-server and mosquitto: as root it installs what is missing; for an ordinary user the demo has
+stand-ins, which are installed instead. With --peers it sees to the telephones and exchanges the tests call with;
+without them those tests are skipped by name.
 """
 
 import hashlib
@@ -30,8 +31,8 @@ SERVERS = {
     "redis-server": "redis-server",
     "mosquitto": "mosquitto",
     "mosquitto_pub": "mosquitto-clients",
-    "sipp": "sip-tester",
 }
+PEERS = {"sipp": "sip-tester", "kamailio": "kamailio", "baresip": "baresip-core", "openssl": "openssl"}
 "{binary: Debian package}"
 NEEDED_BY_DEMO = ("redis-server", "mosquitto")
 
@@ -44,6 +45,8 @@ def main(arguments: list[str]) -> int:
     try:
         if "--servers" in arguments:
             servers()
+        if "--peers" in arguments:
+            provide(PEERS)
         install(what)
     except subprocess.CalledProcessError as error:
         shown = " ".join(str(part) for part in error.cmd)
@@ -55,19 +58,25 @@ def main(arguments: list[str]) -> int:
 
 def servers() -> None:
     """See that there is a Redis and a broker: the real ones, or the stand-ins."""
-    missing = [binary for binary in SERVERS if not found(binary)]
-    if missing and may_install():
-        try:
-            apt([SERVERS[binary] for binary in missing])
-        except subprocess.CalledProcessError:
-            say("apt-get could not install them")
-        missing = [binary for binary in SERVERS if not found(binary)]
+    missing = provide(SERVERS)
     if any(binary in missing for binary in NEEDED_BY_DEMO):
         packages = " ".join(SERVERS[binary] for binary in missing)
         say(
             f"not on this machine: {packages}. Stand-ins serve the demo; for the real ones: apt-get install {packages}"
         )
         install("standin")
+
+
+def provide(wanted: dict[str, str]) -> list[str]:
+    """Install the packages of missing binaries, if this user may; return the binaries still missing."""
+    missing = [binary for binary in wanted if not found(binary)]
+    if missing and may_install():
+        try:
+            apt([wanted[binary] for binary in missing])
+        except subprocess.CalledProcessError:
+            say("apt-get could not install them")
+        missing = [binary for binary in wanted if not found(binary)]
+    return missing
 
 
 def install(what: str) -> None:

@@ -12,7 +12,9 @@ import msgspec
 
 from core.errors import CoreError
 from core.ids import CountyCode
+from device_adapters.lookup.trial import TrialError, try_all
 from device_adapters.mqtt.session import try_login
+from device_adapters.pyvoip.trial import PbxError, try_pbx
 from device_adapters.sip.adapter import SipAdapter
 from device_adapters.sip.errors import ListenError
 from gateway.clock import SystemClock
@@ -44,9 +46,9 @@ async def _try_all(config: Config) -> int:
 async def _sip(config: Config) -> str:
     adapter = SipAdapter(config.sip, SystemClock(), CountyCode(config.county))
     await adapter.open()
-    addresses = ", ".join(f"{host}:{port}" for host, port in adapter.addresses())
+    listening = ", ".join(adapter.listening())
     adapter.close()
-    return f"can listen on {addresses}"
+    return f"can listen on {listening}"
 
 
 async def _data(config: Config) -> str:
@@ -68,6 +70,13 @@ def _write_once(folder: Path) -> None:
         raise StartError(f"the data folder {folder} cannot be written: {error.strerror}") from None
 
 
+async def _pyvoip(config: Config) -> str:
+    try:
+        return await asyncio.to_thread(try_pbx, config.pyvoip)
+    except PbxError as error:
+        raise StartError(str(error)) from None
+
+
 async def _redis(config: Config) -> str:
     connection = client(config.redis)
     try:
@@ -85,6 +94,13 @@ async def _mqtt(config: Config) -> str:
     except OSError as error:
         raise StartError(f"{config.mqtt.url}: {error}") from None
     return f"{config.mqtt.url} lets us in"
+
+
+async def _lookup(config: Config) -> str:
+    try:
+        return await try_all(config.lookup)
+    except TrialError as error:
+        raise StartError(str(error)) from None
 
 
 async def _units(config: Config) -> str:
@@ -108,8 +124,10 @@ async def _http(config: Config) -> str:
 ATTEMPTS: dict[str, Attempt] = {
     "sip": _sip,
     "data": _data,
+    "pyvoip": _pyvoip,
     "redis": _redis,
     "mqtt": _mqtt,
+    "lookup": _lookup,
     "units": _units,
     "http": _http,
 }

@@ -20,7 +20,9 @@ from core.events import RosterUnit
 from core.ids import CountyCode
 from core.settings import Settings
 from core.state import CAPABILITIES_MAX
+from device_adapters.lookup.settings import LookupSettings
 from device_adapters.mqtt.settings import MqttSettings
+from device_adapters.pyvoip.settings import PyvoipSettings
 from device_adapters.sip.settings import SipSettings
 from gateway.errors import ConfigError
 from gateway.publish.settings import RedisSettings
@@ -59,6 +61,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     "How long a stop lets calls in progress go on before it hangs up on nobody and leaves."
     sip: SipSettings = SipSettings()
     mqtt: MqttSettings = MqttSettings()
+    lookup: LookupSettings = LookupSettings()
+    pyvoip: PyvoipSettings = PyvoipSettings()
     redis: RedisSettings = RedisSettings()
     http: HttpSettings = HttpSettings()
     journal: JournalSettings = JournalSettings()

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps one worker alive: starts it, asks whether it lives, kills one that does not answer, starts the next.
+
+The worker is a process of its own because pyVoIP is under the GPL and because it may block, leak or die: nothing it
+does reaches the gateway but messages (wire.py) over one end of a socket pair.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from device_adapters.pyvoip import wire
+from device_adapters.pyvoip.settings import PyvoipSettings
+
+START_S_MAX = 20.0  # a cold disk and a busy machine; it takes half a second
+LEAVE_S_MAX = 1.5  # every part promises to stop within 2 s; the worker leaves within 1
+END_S_MAX = 1.0  # what a dead process wrote is read in less
+
+
+class Supervisor:
+    """One worker at a time."""
+
+    def __init__(
+        self,
+        settings: PyvoipSettings,
+        command: Sequence[str],
+        mono_s: Callable[[], float],
+        *,
+        hello: Callable[[], wire.Hello],
+        heard: Callable[[wire.Report], None],
+        gone: Callable[[str], None],
+    ) -> None:
+        """`hello` opens each conversation and may raise OSError; after `gone` nothing more is heard of that worker."""
+        self._settings = settings
+        self._command = command
+        self._mono_s = mono_s
+        self._hello = hello
+        self._heard = heard
+        self._gone = gone
+        self._stopped = asyncio.Event()
+        self._link: _Link | None = None
+        self._heard_at = 0.0
+        self._pause_s = settings.restart_s_min
+        self.starts = 0
+        self.pid = 0
+        "Of the worker, 0 without one."
+
+    async def run(self) -> None:
+        """Keep a worker until `stop()`."""
+        stopped: asyncio.Future[Any] = asyncio.ensure_future(self._stopped.wait())
+        try:
+            while not self._stopped.is_set():
+                self._gone(await self._one_worker(stopped))
+                await asyncio.wait((stopped,), timeout=self._pause_s)
+                self._pause_s = min(self._settings.restart_s_max, 2 * self._pause_s)
+        finally:
+            stopped.cancel()
+
+    async def wait_stopped(self) -> None:
+        """Return after `stop()`: for a PBX that is not wanted."""
+        await self._stopped.wait()
+
+    def say(self, order: wire.Order) -> bool:
+        """Tell the worker; return False when there is none."""
+        if self._link is None:
+            return False
+        self._link.say(order)
+        return True
+
+    def stays(self) -> None:
+        """This worker does its work: the next pause is short again."""
+        self._pause_s = self._settings.restart_s_min
+
+    def stop(self) -> None:
+        """Let `run` return within 2 s."""
+        self._stopped.set()
+
+    async def _one_worker(self, stopped: "asyncio.Future[Any]") -> str:
+        """Serve one worker to its end; return why it ended."""
+        try:
+            hello = self._hello()
+            process, link = await self._start()
+        except OSError as error:
+            return f"the worker cannot be started: {error}"
+        self._link = link
+        self.pid = process.pid
+        try:
+            link.say(hello)
+            why = await self._watch(link, stopped)
+        finally:
+            self._link = None
+            self.pid = 0
+            code = await _ended(process, END_S_MAX if link.ended.done() else 0.0)
+            await asyncio.wait((link.ended,), timeout=END_S_MAX)  # what it said last is heard
+            link.close()
+        return why or link.nonsense or f"the worker ended ({code})"
+
+    async def _start(self) -> "tuple[Process, _Link]":
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    str(theirs.fileno()),
+                    stdin=DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,  # a Ctrl-C at the gateway's terminal is the gateway's to hear
+                )
+            except OSError:
+                ours.close()
+                raise
+        self.starts += 1
+        ours.setblocking(False)
+        _, link = await loop.create_unix_connection(lambda: _Link(self._said), sock=ours)
+        return process, link
+
+    async def _watch(self, link: "_Link", stopped: "asyncio.Future[Any]") -> str:
+        """Ask it again and again; return why it is to be killed, or "" when it has ended."""
+        n, is_up = 0, False
+        self._heard_at = self._mono_s()
+        while not link.ended.done():
+            await asyncio.wait(
+                (link.ended, stopped), timeout=self._settings.heartbeat_s, return_when="FIRST_COMPLETED"
+            )
+            if self._stopped.is_set():
+                link.say(wire.Leave())
+                await asyncio.wait((link.ended,), timeout=LEAVE_S_MAX)
+                return "stopped"
+            is_up = is_up or link.has_spoken
+            silent_s = self._mono_s() - self._heard_at
+            if silent_s > (self._settings.heartbeat_s_max if is_up else START_S_MAX):
+                return "the worker does not answer"
+            n += 1
+            link.say(wire.Ping(n=n))
+        return ""
+
+    def _said(self, report: wire.Report) -> None:
+        self._heard_at = self._mono_s()
+        self._heard(report)
+
+
+class _Link(asyncio.Protocol):
+    """Our end of the socket pair."""
+
+    def __init__(self, heard: Callable[[wire.Report], None]) -> None:
+        self._heard = heard
+        self._frames = wire.Frames()
+        self._transport: asyncio.Transport | None = None
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.has_spoken = False
+        self.nonsense = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.has_spoken = True
+        try:
+            for body in self._frames.feed(data):
+                self._heard(wire.report(body))
+        except wire.WireError as error:
+            self.nonsense = f"the worker speaks nonsense: {error}"
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def say(self, order: wire.Order) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(wire.framed(order))
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+async def _ended(process: Process, patience_s: float) -> int:
+    """See the process to its end, by force when it does not come by itself; return its code."""
+    ending = asyncio.ensure_future(process.wait())
+    if patience_s:
+        await asyncio.wait((ending,), timeout=patience_s)
+    if not ending.done():
+        try:
+            os.kill(process.pid, signal.SIGKILL)  # process.kill() would take the code from under asyncio
+        except ProcessLookupError:  # it was quicker
+            pass
+    return await ending
