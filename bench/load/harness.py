@@ -19,8 +19,9 @@ import uvloop
 from rich.console import Console
 
 from bench.load.expect import Expectation, MisspeltError, judge
-from bench.load.result import Result, machine, measure
+from bench.load.result import Result, measure
 from bench.load.table import show
+from bench.machine import machine
 from device_adapters.simulated.city import City, Scenario
 from device_adapters.simulated.counties import BY_CODE
 from device_adapters.simulated.demand import Manner

@@ -5,12 +5,11 @@ From the intended time, because a caller who could not dial while the gateway st
 (coordinated omission); from the sent time when uvloop's timer fired up to a millisecond early.
 """
 
-import os
-import platform
 from collections.abc import Iterable
 
 import msgspec
 
+from bench.machine import was_busy
 from device_adapters.simulated.city import City
 from device_adapters.simulated.ledger import Ledger
 from device_adapters.simulated.report import CityReport, percentile, to_18x, to_recommendation, to_signed
@@ -80,17 +79,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     expectations: tuple[Verdict, ...] = ()
 
 
-def machine() -> dict[str, str]:
-    """Return what this machine is, and how busy before we began. No name: results are kept."""
-    return {
-        "cores": str(os.cpu_count()),
-        "load_average": " ".join(f"{load:.2f}" for load in os.getloadavg()),
-        "cpu": platform.machine(),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-    }
-
-
 def spread(seconds: Iterable[float]) -> Spread:
     """Sum up durations."""
     values = sorted(1000 * s for s in seconds)
@@ -149,7 +137,7 @@ def _notes(city: City, latency: dict[str, Spread], lateness: Spread, before: dic
             yield f"{name}: n = {figures.n} is too small for {', '.join(missing)}"
     if lateness.p99 is not None and lateness.p99 > LATE_MS:
         yield f"the harness itself placed calls late: p99 {lateness.p99} ms, max {lateness.max} ms"
-    if float(before["load_average"].split()[0]) > (os.cpu_count() or 1) / 2:
+    if was_busy(before):
         yield f"the machine was busy before we began: load average {before['load_average']}"
     if city.desk is None:
         yield "without --redis, lost means not answered, and duplicates and decisions cannot be seen"
