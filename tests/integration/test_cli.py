@@ -114,13 +114,22 @@ def test_check_tells_of_each_neighbour_hides_passwords_and_leaves_nothing_behind
     shown, _, tried = done.stdout.partition("\n}\n")
     assert json.loads(shown + "\n}")["sip"]["listen"] == ["udp:127.0.0.1:0"]
     told = {line.split()[0]: line.split()[1] for line in tried.splitlines()}
-    assert told == {"sip": "ok", "data": "ok", "redis": "FAULT", "mqtt": "FAULT", "units": "ok", "http": "ok"}
+    assert told == {
+        "sip": "ok",
+        "data": "ok",
+        "redis": "FAULT",
+        "mqtt": "FAULT",
+        "units": "ok",
+        "lookup": "ok",
+        "pyvoip": "ok",
+        "http": "ok",
+    }
     assert "secret" not in done.stdout + done.stderr
     assert not (tmp_path / "data").exists()
 
 
 def test_reading_a_journal_that_is_not_there_exits_1(tmp_path: Path) -> None:
-    for words in (("journal", "cat"), ("journal", "verify"), ("replay",)):
+    for words in (("journal", "cat"), ("journal", "verify"), ("journal", "sip"), ("replay",)):
         done = run_gateway(*words, "--data", str(tmp_path / "nowhere"))
         assert done.returncode == 1
         assert "no journal folder" in one_line(done.stderr)
