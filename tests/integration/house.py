@@ -89,7 +89,7 @@ class House:
         self.publish(unit, "position", {"lat": lat, "lon": lon, "tst": tst}, qos=0)
         until(lambda: any(d["unit_id"] == unit and d["position"] for d in self.of("unit.updated")))
 
-    def sipp(self, *arguments: str, rate: int = 50, calls: int = 1) -> None:
+    def sipp(self, *arguments: str, rate: int = 50, calls: int = 1, seconds: float = 120) -> None:
         """Run stock sipp against the gateway; fail with what it said."""
         done = subprocess.run(
             [
@@ -112,7 +112,7 @@ class House:
             ],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=seconds,
             check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]

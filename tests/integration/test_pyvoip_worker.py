@@ -13,7 +13,15 @@ from typing import cast
 import pytest
 
 from core.effects import AnswerCaller, HangUpCaller, QueueCaller, RingCaller
-from core.events import CallAbandoned, CallEnded, CallKeyPressed, CallReceived, NeighbourBack, NeighbourGone
+from core.events import (
+    CallAbandoned,
+    CallAnswered,
+    CallEnded,
+    CallKeyPressed,
+    CallReceived,
+    NeighbourBack,
+    NeighbourGone,
+)
 from core.ids import Leg
 from device_adapters.pyvoip import wire
 from device_adapters.pyvoip.adapter import PyvoipAdapter, is_installed
@@ -322,6 +330,49 @@ async def test_each_call_can_be_rung_queued_keyed_and_refused(tmp_path: Path) ->
     assert queued.startswith("SIP/2.0 182 Queued; position 2\r\n")
     assert [(fact.leg, fact.key) for fact in desk.of(CallKeyPressed)] == [(one, "7")]  # type: ignore[attr-defined]
     assert desk.told()["CallReceived"] == 2
+
+
+async def test_who_still_rings_at_a_stop_is_told_of_as_ended_once(tmp_path: Path) -> None:
+    async with at_a_switch(tmp_path, answers=False) as (switch, adapter, desk):
+        switch.say(switch.request("INVITE", "a", body=sdp(4000)))
+        switch.say(switch.request("INVITE", "b", body=sdp(4000)))
+        await switch.hears("180 INVITE", 2)
+        one, two = (fact.leg for fact in desk.of(CallReceived) if isinstance(fact, CallReceived))
+        adapter.send(AnswerCaller(leg=one))
+        await switch.hears("200 INVITE")
+        await until(lambda: desk.of(CallAnswered))
+
+        adapter.stop()
+        refused, left = await switch.hears("480 INVITE"), await switch.hears("BYE")
+        await until(lambda: len(desk.of(CallEnded)) == 2)
+
+    assert (to_tag(refused), f"tag={one}" in left) == (two, True)
+    ends = {fact.leg: fact.reason for fact in desk.of(CallEnded) if isinstance(fact, CallEnded)}
+    assert ends == {one: "hung_up", two: "refused"}
+    assert desk.told() == {"CallReceived": 2, "CallAnswered": 1, "CallEnded": 2}
+
+
+async def test_an_answer_for_which_no_port_is_free_ends_the_ringing(tmp_path: Path) -> None:
+    first = free_ports(6)
+    async with at_a_switch(tmp_path, answers=False, calls_max=1, rtp_port_min=first, rtp_port_max=first) as (
+        switch,
+        adapter,
+        desk,
+    ):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", first))  # another program's
+            switch.say(switch.request("INVITE", "a", body=sdp(4000)))
+            leg = Leg(to_tag(await switch.hears("180 INVITE")))
+            adapter.send(AnswerCaller(leg=leg))
+            refused = await switch.hears("500 INVITE")
+            await until(lambda: desk.of(CallEnded))
+        switch.say(switch.request("ACK", "a"))
+        switch.say(switch.request("INVITE", "b", body=sdp(4000)))
+        adapter.send(AnswerCaller(leg=Leg(to_tag(await switch.hears("180 INVITE", 2)))))
+        answered = await switch.hears("200 INVITE")
+
+    assert (to_tag(refused), f"m=audio {first} " in answered) == (leg, True)
+    assert next((fact.leg, fact.reason) for fact in desk.of(CallEnded)) == (leg, "refused")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
