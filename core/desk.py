@@ -6,7 +6,7 @@ from typing import get_args
 
 from core.callbacks import handlers as callbacks
 from core.calls.call import Call
-from core.calls.doubt import vouch
+from core.calls.doubt import lift, vouch
 from core.dispatch.dispatcher import issue, placed, recommend, serve_waiting
 from core.dispatch.queue import urgency_key
 from core.effects import AnswerCaller
@@ -40,6 +40,7 @@ def _take(state: State, fact: CommandGiven) -> None:
     call = _call(state, fact)
     if call.state != "ringing":
         raise OutOfTurnError("the call does not ring")
+    call.taken = True
     state.say(AnswerCaller(leg=call.leg))
 
 
@@ -62,6 +63,7 @@ def _locate(state: State, fact: CommandGiven) -> None:
     place = Location(lat=fact.lat, lon=fact.lon, source=DESK, address=fact.address)
     hear(state, incident, place, whose=DESK)
     placed(state, incident)
+    lift(state, incident)
 
 
 def _unlocate(state: State, fact: CommandGiven) -> None:

@@ -4,7 +4,8 @@
 from collections.abc import Callable
 
 from core.callbacks.handlers import due as callback_due
-from core.calls.doubt import challenge_due
+from core.calls.doubt import challenge_due, doubt_due
+from core.calls.finding import held_due
 from core.calls.handlers import answer_due, limit_due
 from core.calls.handlers import resume as resume_calls
 from core.calls.line import tell_places
@@ -22,6 +23,8 @@ TIMERS: dict[str, Callable[[State, TimerFired], None]] = {
     "answer": answer_due,
     "callback": callback_due,
     "challenge": challenge_due,
+    "doubt": doubt_due,
+    "held": held_due,
     "limit": limit_due,
     "line": tell_places,
     "sign": sign_due,

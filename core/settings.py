@@ -31,11 +31,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     insistent_per_hour: NotNegative = 30
     """A number that rings this often within an hour is insistent: it waits behind others and must show that someone
-    is there; 0 is never. As in `[sip]`. Guess: once every two minutes."""
+    is there; 0 is never. `[sip] insistent_per_hour` has the same name and says whose new calls are shed first when the
+    house is nearly full: the two are one figure, or this one is 0. Guess: once every two minutes."""
     demote_s: NotNegative = 900
     "By how much an insistent caller counts as having rung later. Never refused."
     challenge_s: NotNegative = 20
-    "How long a silent caller is given to press a key; 0 asks nobody and tells the desk at once."
+    """How long a silent caller is given to press a key; 0 asks nobody and tells the desk at once. An insistent caller
+    for whom no unit goes has the same time before the desk is told again."""
 
     callback_s: Positive = 60
     "Whoever hung up before the answer is rung back within this, or the desk is told that it is overdue."
@@ -44,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     callbacks_max: Positive = 10_000
     "Call-backs kept: two days of a provincial capital's callers who hang up (23 % of 20,000 calls)."
     resume_s: NotNegative = 600
-    "Who rings again within this of hanging up has the place in the line of the first ring."
+    "Who rings again within this of hanging up has the place in the line of the first ring, at most so much earlier."
 
     calls_waiting_max: Positive = 10_000
     "Ringing calls in the queue: the worst published hour (3.5 calls/s, Beijing 2017) all unanswered."
@@ -83,6 +85,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     answer), is closed with a warning after this long."""
     incidents_open_max: Positive = 20_000
     "Open incidents held in memory: ten times a provincial capital's day of valid calls."
+    coarse_m: NotNegative = 500
+    "A place doubted by more than this is a mast, not a house: a better word that was asked for is awaited. Guess."
+    held_s: NotNegative = 3
+    """... for so long after the ring, and only by a call that names a location server (by reference): as long as
+    `[lookup] held_s` lets one take. 0 waits for nobody."""
     place_moved_m: NotNegative = 50
     "A place that moves farther than this while units drive to the old one is told aloud. Guess: half a block."
     reach_m: Positive = 200_000

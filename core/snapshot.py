@@ -14,7 +14,7 @@ from core.calls.call import Call, Departed
 from core.dispatch.queue import DispatchQueue
 from core.engine import Engine
 from core.ids import CallId, CountyCode, IncidentId, Leg, UnitId
-from core.incidents.handlers import take_over
+from core.incidents.handlers import index_anew, take_over
 from core.incidents.incident import Incident
 from core.kernels import layout
 from core.orders.order import Order
@@ -22,9 +22,10 @@ from core.settings import Settings
 from core.state import State
 from core.units.unit import Unit
 
-FORMAT = 2
-READABLE = (1, 2)
-"1 knew nothing of call-backs and candidates: what it does not hold has not happened."
+FORMAT = 3
+READABLE = (1, 2, 3)
+"""1 knew nothing of call-backs and candidates: what it does not hold has not happened. 2 took every place for one that
+calls may be linked by."""
 
 
 class Saved(msgspec.Struct, kw_only=True):
@@ -60,6 +61,8 @@ class Saved(msgspec.Struct, kw_only=True):
     callbacks: list[Callback] = []
     departed: dict[Leg, Departed] = {}
     incident_of_caller: dict[str, IncidentId] = {}
+    vague_places: list[tuple[IncidentId, float, float]] = []
+    sent_for: dict[str, list[tuple[int, float, float]]] = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -102,6 +105,8 @@ def take(engine: Engine) -> bytes:
             callbacks=[*state.callbacks.values()],
             departed=state.departed,
             incident_of_caller=state.incident_of_caller,
+            vague_places=state.vague_places.items(),
+            sent_for=state.sent_for,
         )
     )
 
@@ -133,6 +138,8 @@ def _fill(state: State, saved: Saved) -> None:
     state.counties, state.capabilities = saved.counties, saved.capabilities
     for incident_id, lat, lon in saved.places:
         state.places.put(incident_id, lat, lon)
+    for incident_id, lat, lon in saved.vague_places:
+        state.vague_places.put(incident_id, lat, lon)
     state.calls_waiting, state.incidents_waiting = (DispatchQueue(size) for size in saved.capacities)
     for queue, waiting in (
         (state.calls_waiting, saved.calls_waiting),
@@ -146,10 +153,15 @@ def _fill(state: State, saved: Saved) -> None:
     state.epochs, state.commands_read = saved.epochs, saved.commands_read
     state.callbacks = {task.callback_id: task for task in saved.callbacks}
     state.callback_of = {task.number: task.callback_id for task in saved.callbacks if task.number}
+    state.callbacks_withheld = {task.callback_id: None for task in saved.callbacks if not task.number}
     state.departed, state.incident_of_caller = saved.departed, saved.incident_of_caller
+    state.sent_for = saved.sent_for
+    state.talking.update(call.number for call in saved.calls if call.number and call.answered_ns)
     if saved.format == 1:
         for incident in saved.incidents:
             take_over(incident)
+    if saved.format < FORMAT:
+        index_anew(state)
 
 
 def _matrix(data: bytes, columns: int, kind: Any) -> Any:  # noqa: ANN401  numpy's kinds

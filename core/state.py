@@ -11,6 +11,7 @@ from core.callbacks.callback import Callback
 from core.calls.call import Call, Departed
 from core.dispatch.queue import DispatchQueue
 from core.effects import DropTimer, Effect, SetTimer, WarningRaised
+from core.geodesy import distance_m
 from core.ids import CallbackId, CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
 from core.incidents.incident import Incident
 from core.incidents.incident import told as incident_told
@@ -24,6 +25,10 @@ from core.units.unit import told as unit_told
 LEGS_REMEMBERED = 1_024  # a look-up answers within seconds; at 35 calls/s this is half a minute
 CALLERS_REMEMBERED = (
     4_096  # an insistent number rings at least every two minutes: at 35 calls/s 4,200 callers
+)
+SENT_S = 3_600  # what makes a number insistent is counted within the hour, too
+SENT_KEPT = (
+    16  # places of one number: a hotline with more of them in an hour is sent a unit once more, no harm
 )
 CAPABILITIES_MAX = 61  # bits 1 to 61 of a unit's mask
 NOBODY = 1 << 62  # the bit no unit has
@@ -47,6 +52,12 @@ class State:
         "Who is to be rung back, the oldest first."
         self.callback_of: dict[str, CallbackId] = {}
         "By number; those that withheld it have none."
+        self.callbacks_withheld: dict[CallbackId, None] = {}
+        "Those of callers who withheld it, the oldest first: they make room first."
+        self.talking: Counter[str] = Counter()
+        "{number: its lines that are answered and open}"
+        self.sent_for: dict[str, list[tuple[int, float, float]]] = {}
+        "{number: when and where units were ordered for it}, the newest last: what an insistent caller has had."
         self.incidents: dict[IncidentId, Incident] = {}
         self.orders: dict[OrderId, Order] = {}
         self.units: dict[UnitId, Unit] = {}
@@ -56,6 +67,9 @@ class State:
         self.counties: list[CountyCode] = []
         self.capabilities: list[str] = []
         self.places = OpenPlaces()
+        "Of open incidents whose place is known well enough to say that another call is about the same."
+        self.vague_places = OpenPlaces()
+        "Of the others: guesses, masts, wide circles."
         self.calls_waiting = DispatchQueue(self.settings.calls_waiting_max)
         self.incidents_waiting = DispatchQueue(self.settings.incidents_waiting_max)
         self.timers: dict[str, int] = {}
@@ -157,6 +171,21 @@ class State:
         self.incident_of_caller[call.number] = call.incident_id
         if len(self.incident_of_caller) > CALLERS_REMEMBERED:
             del self.incident_of_caller[next(iter(self.incident_of_caller))]
+
+    def remember_sent(self, number: str, lat: float, lon: float) -> None:
+        """Keep where a unit was ordered to for a number."""
+        places = [*self.sent_for.pop(number, ()), (self.now_ns, lat, lon)]
+        self.sent_for[number] = places[-SENT_KEPT:]
+        if len(self.sent_for) > CALLERS_REMEMBERED:
+            del self.sent_for[next(iter(self.sent_for))]
+
+    def was_sent(self, number: str, lat: float, lon: float) -> bool:
+        """Tell whether a unit was ordered there for that number within the hour."""
+        oldest_ns = self.now_ns - SENT_S * 1_000_000_000
+        return any(
+            at_ns >= oldest_ns and distance_m(lat, lon, *place) <= self.settings.link_m
+            for at_ns, *place in self.sent_for.get(number, ())
+        )
 
     def set_timer(self, key: str, due_ns: int) -> None:
         """Ask for `timer.fired` at that time; the same key again moves it."""

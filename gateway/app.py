@@ -35,6 +35,7 @@ from device_adapters.mqtt.adapter import MqttAdapter
 from device_adapters.pyvoip.adapter import PyvoipAdapter, is_ours
 from device_adapters.sip.adapter import SipAdapter
 from device_adapters.sip.errors import UnusableFileError
+from device_adapters.voice.adapter import VoiceAdapter
 from gateway import __version__
 from gateway.at_risk import CallsAtRisk
 from gateway.clock import SystemClock
@@ -75,7 +76,9 @@ class App:
         self.at_risk = CallsAtRisk(Path(config.journal.second or config.data), self._clock)
         self._stopping = asyncio.Event()
         self._journal = Journal(self._folder)
-        self.sip = SipAdapter(config.sip, self._clock, self._county)
+        self.voice = VoiceAdapter(config.voice, self._clock)
+        voices = self.voice if config.voice.on else None
+        self.sip = SipAdapter(config.sip, self._clock, self._county, voices)
         self.pbx = PyvoipAdapter(config.pyvoip, self._clock, self._county)
 
     async def run(self) -> None:
@@ -101,6 +104,7 @@ class App:
         async with asyncio.TaskGroup() as tasks:
             served = [
                 tasks.create_task(self.sip.run(self.pipeline), name="sip"),
+                tasks.create_task(self.voice.run(self.pipeline), name="voice"),
                 tasks.create_task(self.pbx.run(self.pipeline), name="pbx"),
                 tasks.create_task(self.mqtt.run(self.pipeline), name="mqtt"),
                 tasks.create_task(self.lookup.run(self.pipeline), name="lookup"),
@@ -170,6 +174,7 @@ class App:
         self.pipeline.resume(max(recovered.newest.values(), default=0))
         for part in (
             self.sip,
+            self.voice,
             self.pbx,
             self.mqtt,
             self.lookup,
@@ -188,7 +193,7 @@ class App:
             AnswerCaller: self._to_caller,  # type: ignore[dict-item]
             HangUpCaller: self._to_caller,  # type: ignore[dict-item]
             QueueCaller: self._to_caller,  # type: ignore[dict-item]
-            ChallengeCaller: self._to_caller,  # type: ignore[dict-item]  # a trunk has no media: not heard there
+            ChallengeCaller: self._to_caller,  # type: ignore[dict-item]
             LookUpCaller: lambda _, effect: self.lookup.send(effect),
             OrderUnit: lambda _, effect: self.orders.take(effect),  # type: ignore[arg-type]
             ShowPositions: self.publisher.show,  # type: ignore[dict-item]
@@ -198,8 +203,13 @@ class App:
     def _to_caller(
         self, _: int, effect: RingCaller | AnswerCaller | HangUpCaller | QueueCaller | ChallengeCaller
     ) -> None:
-        """Send it to the adapter whose leg it is."""
-        (self.pbx if is_ours(effect.leg) else self.sip).send(effect)
+        """Send it to the adapter whose leg it is; a challenge to who has the leg's voice."""
+        if is_ours(effect.leg):
+            self.pbx.send(effect)
+        elif self.config.voice.on and isinstance(effect, ChallengeCaller):
+            self.voice.send(effect)
+        else:
+            self.sip.send(effect)
 
     def _stands(self, order: OrderUnit) -> bool:
         """Whether an order that was kept back is still meant: open in this version, or a withdrawal."""
@@ -332,7 +342,7 @@ class App:
 
     async def _end(self, served: list[asyncio.Task[None]], last: asyncio.Task[None]) -> None:
         """Stop in reverse: the doors first, then the disk, then Redis, which waits for the disk."""
-        for part in (self.mqtt, self.lookup, self.commands, self.pbx, self.sip):
+        for part in (self.mqtt, self.lookup, self.commands, self.pbx, self.sip, self.voice):
             part.stop()
         await asyncio.wait(served, timeout=PARTS_STOP_S)
         self.pipeline.stop()

@@ -17,6 +17,7 @@ from device_adapters.mqtt.session import try_login
 from device_adapters.pyvoip.trial import PbxError, try_pbx
 from device_adapters.sip.adapter import SipAdapter
 from device_adapters.sip.errors import ListenError
+from device_adapters.voice.trial import VoiceError, try_voice
 from gateway.clock import SystemClock
 from gateway.config import Config, HttpSettings, read_roster
 from gateway.errors import GatewayError, StartError
@@ -77,6 +78,13 @@ async def _pyvoip(config: Config) -> str:
         raise StartError(str(error)) from None
 
 
+async def _voice(config: Config) -> str:
+    try:
+        return await asyncio.to_thread(try_voice, config.voice)
+    except VoiceError as error:
+        raise StartError(str(error)) from None
+
+
 async def _redis(config: Config) -> str:
     connection = client(config.redis)
     try:
@@ -124,6 +132,7 @@ async def _http(config: Config) -> str:
 ATTEMPTS: dict[str, Attempt] = {
     "sip": _sip,
     "data": _data,
+    "voice": _voice,
     "pyvoip": _pyvoip,
     "redis": _redis,
     "mqtt": _mqtt,

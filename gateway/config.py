@@ -24,6 +24,7 @@ from device_adapters.lookup.settings import LookupSettings
 from device_adapters.mqtt.settings import MqttSettings
 from device_adapters.pyvoip.settings import PyvoipSettings
 from device_adapters.sip.settings import SipSettings
+from device_adapters.voice.settings import VoiceSettings
 from gateway.errors import ConfigError
 from gateway.publish.settings import RedisSettings
 
@@ -60,6 +61,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     drain_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
     "How long a stop lets calls in progress go on before it hangs up on nobody and leaves."
     sip: SipSettings = SipSettings()
+    voice: VoiceSettings = VoiceSettings()
     mqtt: MqttSettings = MqttSettings()
     lookup: LookupSettings = LookupSettings()
     pyvoip: PyvoipSettings = PyvoipSettings()

@@ -31,7 +31,7 @@ class Callback(msgspec.Struct, kw_only=True):
     rings: int = 0
     tries: int = 0
     lines: int = 0
-    "Calls of theirs that ring now."
+    "Calls of theirs that ring now, or that a machine answered."
     told_overdue: bool = False
 
     def count_call(self, call_id: CallId) -> None:

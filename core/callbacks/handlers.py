@@ -24,7 +24,9 @@ def restore(state: State, call: Call) -> IncidentId:
     task = _of(state, call)
     if task is None or call.demoted or task.left_ns + state.settings.resume_s * NS_PER_S < state.now_ns:
         return IncidentId("")
-    call.since_ns = task.since_ns
+    call.since_ns = max(
+        task.since_ns, state.now_ns - state.settings.resume_s * NS_PER_S
+    )  # age is not hoarded
     call.restored_from = task.call_ids[-1]
     return task.incident_id
 
@@ -32,19 +34,16 @@ def restore(state: State, call: Call) -> IncidentId:
 def rang(state: State, call: Call) -> None:
     """They ring again: nobody needs to ring back while they do."""
     task = _of(state, call)
-    if task is None:
-        return
-    call.callback_id = task.callback_id
-    task.incident_id = call.incident_id
-    task.rings += 1
-    task.lines += 1
-    _hear(state, task, "rang", reason=call.call_id)
+    if task is not None:
+        _attach(state, task, call)
 
 
 def abandoned(state: State, call: Call) -> None:
-    """Nobody spoke to them: they must be rung back, if they do not ring already on another line."""
+    """Nobody spoke to them: they must be rung back, if they do not ring or speak already on another line."""
     task = _of(state, call)
     if task is None:
+        if call.number in state.talking:
+            return
         task = _open(state, call)
     if call.callback_id == task.callback_id:
         task.lines -= 1
@@ -60,8 +59,26 @@ def abandoned(state: State, call: Call) -> None:
         _hear(state, task, "abandoned")
 
 
-def gave_up(state: State, call: Call) -> None:
-    """We ended a line that was never answered: whoever was to be rung back still is."""
+def answered(state: State, call: Call) -> None:
+    """Someone speaks to them; or a machine, and then nobody needs to ring back as long as the line is open."""
+    task = _of(state, call)
+    if task is None:
+        return
+    if call.taken or state.settings.answer == "seats" or call.silence == "vouched":
+        _hear(state, task, "answered", reason=call.call_id)
+    elif call.callback_id != task.callback_id:
+        _attach(state, task, call)
+
+
+def vouched(state: State, call: Call) -> None:
+    """A key was pressed, or a desk has classified the call: a machine's answer has become somebody's."""
+    task = _of(state, call)
+    if task is not None and call.state == "answered":
+        _hear(state, task, "answered", reason=call.call_id)
+
+
+def hung_up(state: State, call: Call) -> None:
+    """A line is over that a machine answered: nobody is known to have spoken to them."""
     task = state.callbacks.get(call.callback_id)
     if task is None:
         return
@@ -69,13 +86,6 @@ def gave_up(state: State, call: Call) -> None:
     if not task.lines:
         task.left_ns = state.now_ns
         _hear(state, task, "abandoned")
-
-
-def answered(state: State, call: Call) -> None:
-    """Someone speaks to them."""
-    task = _of(state, call)
-    if task is not None:
-        _hear(state, task, "answered", reason=call.call_id)
 
 
 def due(state: State, fact: TimerFired) -> None:
@@ -121,6 +131,14 @@ def _of(state: State, call: Call) -> Callback | None:
     return None if callback_id is None else state.callbacks[callback_id]
 
 
+def _attach(state: State, task: Callback, call: Call) -> None:
+    call.callback_id = task.callback_id
+    task.incident_id = call.incident_id
+    task.rings += 1
+    task.lines += 1
+    _hear(state, task, "rang", reason=call.call_id)
+
+
 def _open(state: State, call: Call) -> Callback:
     while len(state.callbacks) >= state.settings.callbacks_max:
         _make_room(state)
@@ -138,13 +156,14 @@ def _open(state: State, call: Call) -> Callback:
     state.callbacks[task.callback_id] = task
     if task.number:
         state.callback_of[task.number] = task.callback_id
+    else:
+        state.callbacks_withheld[task.callback_id] = None
     return task
 
 
 def _make_room(state: State) -> None:
     """Give up the oldest that nobody can ring back, else the oldest of all."""
-    those = state.callbacks.values()
-    oldest = next((task for task in those if not task.number), None) or next(iter(those))
+    oldest = state.callbacks[next(iter(state.callbacks_withheld or state.callbacks))]
     state.warn("callbacks_full", oldest.callback_id, oldest.county, "given up to make room: hand it over")
     _hear(state, oldest, "displaced", reason="no room")
 
@@ -155,6 +174,7 @@ def _hear(state: State, task: Callback, heard: CallbackHeard, reason: str = "", 
     if task.state in ENDED:
         del state.callbacks[task.callback_id]
         state.callback_of.pop(task.number, None)
+        state.callbacks_withheld.pop(task.callback_id, None)
     if task.state == "open":
         _watch(state, task)
     else:

@@ -49,6 +49,8 @@ class Call(msgspec.Struct, kw_only=True):
     restored_from: CallId = CallId("")
     callback_id: CallbackId = CallbackId("")
     "The call-back that waited for this caller when it rang."
+    taken: bool = False
+    "True once a desk has taken it: its answer is a person's, not the machine's."
     position: int = 0
     "The place in the line the caller was last told; 0 when none."
 
@@ -64,7 +66,7 @@ class Call(msgspec.Struct, kw_only=True):
 
     @property
     def in_doubt(self) -> bool:
-        """True while nobody has shown that an insistent call is one: no unit goes for it by itself."""
+        """True while nobody has shown that an insistent call is one (core/calls/doubt.py: withheld)."""
         return self.demoted and self.silence != "vouched"
 
 

@@ -3,21 +3,25 @@
 
 import msgspec
 
+from core.calls import doubt
 from core.calls.call import Call
 from core.calls.live import tell
 from core.calls.number import is_mobile
-from core.dispatch.dispatcher import placed
+from core.dispatch.dispatcher import placed, reconsider
 from core.effects import LookUpCaller
 from core.errors import OutOfTurnError, UnknownError
-from core.events import CallerFound
-from core.ids import CallId
-from core.incidents.handlers import hear
+from core.events import CallerFound, TimerFired
+from core.ids import CallId, IncidentId
+from core.incidents.handlers import hear, place_came
 from core.incidents.incident import Incident
 from core.state import State
 
+HELD = "held"
+REFERENCES_MAX = 2  # of a call that are asked (device_adapters/lookup/held.py)
+
 
 def look_up(state: State, call: Call) -> None:
-    """Ask who it is and where, if there is anything to ask by. Nothing waits for the answer."""
+    """Ask who it is and where, if there is anything to ask by. No caller waits for the answer."""
     if call.caller or call.access or call.locate_at:
         state.say(
             LookUpCaller(leg=call.leg, caller=call.caller, access=call.access, locate_at=call.locate_at)
@@ -49,12 +53,29 @@ def _found_at(
     state: State, incident: Incident, fact: CallerFound, *, whose: str, call_id: CallId, number: str
 ) -> None:
     address = fact.address or (fact.location.address if fact.location is not None else "")
-    if address and not incident.address:
+    if (
+        address and not incident.address and not incident.located
+    ):  # else it belongs to another place than the chosen
         incident.address = address
         state.touch_incident(incident)
-    if fact.location is None:
-        return
-    source = fact.location.source or fact.source
-    place = msgspec.structs.replace(fact.location, source=source, address=address)
-    if hear(state, incident, place, whose=whose, call_id=call_id, mobile=is_mobile(number)):
+    if fact.source == HELD:
+        place_came(state, incident)
+    moved = False
+    if fact.location is not None:
+        source = fact.location.source or fact.source
+        place = msgspec.structs.replace(fact.location, source=source, address=address)
+        moved = hear(state, incident, place, whose=whose, call_id=call_id, mobile=is_mobile(number))
+    if moved:
         placed(state, incident)
+    else:
+        reconsider(state, incident, moved=False)
+    doubt.lift(state, incident)
+
+
+def held_due(state: State, fact: TimerFired) -> None:
+    """No better word came in time: a unit goes to where the caller is thought to be."""
+    incident = state.incidents.get(IncidentId(fact.key.partition(":")[2]))
+    if incident is not None:
+        incident.awaited = 0
+        reconsider(state, incident, moved=False)
+        doubt.lift(state, incident)

@@ -4,18 +4,17 @@
 from core.callbacks import handlers as callbacks
 from core.calls import doubt, line
 from core.calls.call import Call, told, urgency
-from core.calls.finding import look_up
+from core.calls.finding import REFERENCES_MAX, look_up
 from core.calls.live import live
 from core.calls.machine import CallHeard, step
 from core.calls.number import plain
-from core.dispatch.dispatcher import recommend, release, seek_unit, serve_waiting
+from core.dispatch.dispatcher import recommend, reconsider, release
 from core.effects import (
     AnswerCaller,
     CallAbandonedNow,
     CallAnsweredNow,
     CallEndedNow,
     CallWaiting,
-    ChallengeCaller,
     HangUpCaller,
     RingCaller,
 )
@@ -28,7 +27,7 @@ from core.events import (
     TimerFired,
 )
 from core.ids import CallId, IncidentId, Leg
-from core.incidents.handlers import caller_gone, incident_for
+from core.incidents.handlers import await_place, caller_gone, incident_for
 from core.state import State
 
 NS_PER_S = 1_000_000_000
@@ -58,7 +57,8 @@ def received(state: State, fact: CallReceived) -> None:
         access=fact.access,
         locate_at=fact.locate_at,
     )
-    call.demoted = 0 < state.settings.insistent_per_hour <= fact.calls_in_hour
+    insistent = 0 < state.settings.insistent_per_hour <= fact.calls_in_hour
+    call.demoted = insistent and bool(call.number)  # `110` or `0` is shown for every telephone without a card
     before = callbacks.restore(state, call)
     if call.demoted:
         before = state.incident_of_caller.get(call.number, IncidentId(""))
@@ -68,16 +68,16 @@ def received(state: State, fact: CallReceived) -> None:
     state.say(RingCaller(leg=call.leg))
     look_up(state, call)
     line.join(state, call)
-    incident = incident_for(state, call, fact, before)
+    incident, moved = incident_for(state, call, fact, before)
     call.incident_id = incident.incident_id
     call.level = incident.level
     state.remember_caller(call)
     state.say(told(call, CallWaiting, at_us=state.at_us))
     callbacks.rang(state, call)
     recommend(state, incident, call)
-    if incident.wants_unit:  # it was open already, and may only now have a place
-        seek_unit(state, incident)
-        serve_waiting(state)
+    if call.locate_at:
+        await_place(state, incident, len(call.locate_at[:REFERENCES_MAX]))
+    reconsider(state, incident, moved=moved)  # it may have been open already, and only now have a place
     state.set_timer(f"limit:{call.call_id}", call.received_ns + state.settings.call_s_max * NS_PER_S)
     _answer_by_policy(state, call)
 
@@ -89,8 +89,10 @@ def answered(state: State, fact: CallAnswered) -> None:
     _leave_queue(state, call)
     state.say(told(call, CallAnsweredNow, at_us=state.at_us))
     callbacks.answered(state, call)
-    if call.in_doubt:
-        state.say(ChallengeCaller(leg=call.leg, why="insistent"))
+    if call.number:
+        state.talking[call.number] += 1
+    if doubt.withheld(state, call):
+        doubt.ask(state, call)
     else:
         release(state, state.incidents.get(call.incident_id), since_ns=call.received_ns)
 
@@ -109,8 +111,10 @@ def ended(state: State, fact: CallEnded) -> None:
     call = _step(state, fact.leg, "ended")
     _leave_queue(state, call)
     state.say(told(call, CallEndedNow, at_us=state.at_us, ended_at_us=state.at_us, reason=fact.reason))
-    if not call.answered_ns:
-        callbacks.gave_up(state, call)
+    if call.answered_ns:
+        callbacks.hung_up(state, call)
+    else:  # we ended it: whoever rang was not spoken to
+        callbacks.abandoned(state, call)
     _forget(state, call)
 
 
@@ -169,6 +173,11 @@ def _step(state: State, leg: Leg, heard: CallHeard) -> Call:
 def _forget(state: State, call: Call) -> None:
     state.drop_timer(f"limit:{call.call_id}")
     state.drop_timer(f"challenge:{call.call_id}")
+    state.drop_timer(f"doubt:{call.call_id}")
+    if call.number and call.answered_ns:
+        state.talking[call.number] -= 1
+        if not state.talking[call.number]:
+            del state.talking[call.number]
     state.remember_leg(call)
     del state.calls[call.call_id]
     del state.call_of_leg[call.leg]

@@ -14,7 +14,7 @@ def plain(number: str) -> str:
         return number
     digits = number.strip().replace("-", "").replace(" ", "")
     bare = _without_prefix(digits) if digits.removeprefix("+").isdecimal() else digits
-    return bare if sum(map(str.isdecimal, bare)) >= DIGITS_MIN else ""
+    return bare if sum(map(str.isdecimal, bare)) >= DIGITS_MIN and bare.strip("+0") else ""
 
 
 def is_mobile(number: str) -> bool:

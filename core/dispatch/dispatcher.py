@@ -51,31 +51,40 @@ def release(state: State, incident: Incident | None, *, since_ns: int) -> None:
     if incident.held_ns and since_ns > incident.held_ns:
         incident.held_ns = 0  # someone new says that it is not settled
     incident.released = True
-    seek_unit(state, incident)
-    serve_waiting(state)
+    if seek_unit(state, incident):
+        serve_waiting(state)
 
 
-def seek_unit(state: State, incident: Incident) -> None:
-    """Put it in the queue for a unit, if it needs one and there is a place to send it to."""
+def seek_unit(state: State, incident: Incident) -> bool:
+    """Put it in the queue for a unit, if it needs one and there is a place to send it to; True when it is new there."""
     if not incident.wants_unit or incident.active_orders:
-        return
+        return False
     state.drop_timer(f"unattended:{incident.incident_id}")
     if incident.incident_id in state.incidents_waiting:
-        return
+        return False
     pushed = state.incidents_waiting.push(incident.incident_id, incident.urgency_ms)
     if pushed.left_out is not None:
         state.warn("incident_queue_full", pushed.left_out, incident.county, "order a unit by hand")
+    return True
 
 
 def placed(state: State, incident: Incident) -> None:
     """It has another place: rank the units again, and let it wait for one, or no longer."""
     recommend(state, incident)
-    seek_unit(state, incident)
-    if not incident.wants_unit:
-        state.incidents_waiting.remove(incident.incident_id)
+    reconsider(state, incident, moved=True)
+
+
+def reconsider(state: State, incident: Incident, *, moved: bool) -> None:
+    """Let it wait for a unit, or no longer; those who wait are tried when it came to wait, or waits elsewhere.
+
+    Otherwise nothing has changed for anybody, and a call that only joins it must not cost a round of the queue.
+    """
+    if incident.wants_unit:
+        if seek_unit(state, incident) or (moved and incident.incident_id in state.incidents_waiting):
+            serve_waiting(state)
+    elif state.incidents_waiting.remove(incident.incident_id) or moved:
         if f"unattended:{incident.incident_id}" not in state.timers:
             watch_unattended(state, incident)
-    serve_waiting(state)
 
 
 def serve_waiting(state: State, heads: int = HEADS_MAX) -> None:
@@ -141,6 +150,8 @@ def issue(state: State, incident: Incident, unit_id: UnitId, *, eta_s: float | N
         eta_s=eta_s,
     )
     state.orders[order.order_id] = order
+    if incident.lat is not None and incident.lon is not None and incident.whose in state.incident_of_caller:
+        state.remember_sent(incident.whose, incident.lat, incident.lon)
     incident.state = step(incident.state, "ordered")
     incident.order_ids.append(order.order_id)
     incident.active_orders += 1

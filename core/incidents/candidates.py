@@ -5,6 +5,7 @@ First by standing: a desk's word above all, the registered address of a mobile n
 the radius in metres that the source states (or that is assumed of it), and a walking pace for how old the word
 was when it was heard; a caller who joined later saw it from somewhere else, which is doubt, too. A newer word
 of the same caller puts an older one out of date as soon as it is no vaguer than the older has become by then.
+Where a number is registered says little as soon as the caller's own device or network has told where they are.
 Ties go to whoever was heard first: a place does not move without a reason.
 """
 
@@ -23,6 +24,9 @@ WITNESS_M = 300.0  # as far as `link_m` joins callers to one incident
 DESK = "desk"
 LOOKUP = "lookup"
 OFFICER = "unit"
+DEVICE = frozenset({"pidf-lo", "held"})
+"Where the caller's telephone is, by its own word or its network's."
+GUESS = 2  # the standing of a registered address where the caller need not be
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -42,7 +46,7 @@ SOURCES: dict[str, Source] = {
     "held": Source(1, 50.0, True),
     "cell": Source(1, 2000.0, True),
     LOOKUP: Source(1, 50.0, False),  # a fixed line is where it was installed
-    "lookup of a mobile": Source(2, 50.0, False),  # ... a mobile number is where the bill goes
+    "lookup of a mobile": Source(GUESS, 50.0, False),  # ... a mobile number is where the bill goes
 }
 OTHER = Source(1, 1000.0, True)
 
@@ -80,10 +84,10 @@ def heard(
     stated_m = location.uncertainty_m
     if not 0 <= stated_m <= UNCERTAINTY_M_MAX:
         stated_m = 0.0 if stated_m < 0 else UNCERTAINTY_M_MAX  # no number at all is no better than infinity
-    doubt_m = (stated_m or source.assumed_m) + (WITNESS_M if witness else 0.0)
+    doubt_m = stated_m or source.assumed_m
     if source.moves and at_us < now_us:
         doubt_m = round(doubt_m + PACE_M_PER_S * (now_us - at_us) / 1_000_000, 1)
-    return Heard(
+    word = Heard(
         whose=whose,
         moves=source.moves,
         candidate=LocationCandidate(
@@ -101,12 +105,35 @@ def heard(
             chosen=first,
         ),
     )
+    return seen_from_elsewhere(word) if witness else word
+
+
+def seen_from_elsewhere(word: Heard) -> Heard:
+    """Return a caller's word as the word of a witness."""
+    doubt_m = round(word.candidate.doubt_m + WITNESS_M, 1)
+    return msgspec.structs.replace(word, candidate=msgspec.structs.replace(word.candidate, doubt_m=doubt_m))
+
+
+def joined(those: list[Heard], word: Heard) -> list[Heard]:
+    """Add a word. Told again by the same source it is the same word: who rings all day crowds nobody out.
+
+    The better of the two stays. A telephone is there now, wherever it was meanwhile; a registered place keeps its turn.
+    """
+    for i, one in enumerate(those):
+        if one.whose == word.whose and _same(one.candidate, word.candidate):
+            if _outdates(word, one):
+                return weigh([*those[:i], *those[i + 1 :], word])
+            if not word.moves and word.candidate.doubt_m <= one.candidate.doubt_m:
+                return weigh([*those[:i], word, *those[i + 1 :]])
+            return those
+    return weigh([*those, word])
 
 
 def weigh(those: list[Heard]) -> list[Heard]:
     """Return them in the order heard, marked who is out of date and who is chosen, the best KEPT_MAX of them."""
     if len(those) == 1 and those[0].candidate.chosen:
         return those  # the first word is the best one
+    _step_back(those)
     for i, one in enumerate(those):
         outdated = one.taken_back or any(_outdates(other, one) for other in those[i + 1 :])
         if outdated != one.candidate.outdated:
@@ -128,6 +155,18 @@ def chosen(those: list[Heard]) -> LocationCandidate | None:
         if one.candidate.chosen:
             return one.candidate
     return None
+
+
+def _same(one: LocationCandidate, other: LocationCandidate) -> bool:
+    return (one.source, one.lat, one.lon) == (other.source, other.lat, other.lon)
+
+
+def _step_back(those: list[Heard]) -> None:
+    """Let a registered address count as a guess once the same caller's device or network has told a place."""
+    told = {one.whose for one in those if one.candidate.source in DEVICE}
+    for one in those:
+        if one.candidate.source == LOOKUP and one.candidate.standing < GUESS and one.whose in told:
+            one.candidate = msgspec.structs.replace(one.candidate, standing=GUESS)
 
 
 def _worth(one: Heard) -> tuple[int, float]:

@@ -1,50 +1,84 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening, joining, locating and closing incidents."""
 
+from collections.abc import Iterable
+
 from core.calls.call import Call
 from core.calls.number import is_mobile
 from core.dispatch.queue import urgency_key
+from core.effects import LocationCandidate
 from core.errors import OutOfTurnError, UnknownError
 from core.events import CallReceived, Location, TimerFired
 from core.geodesy import distance_m
 from core.ids import CallId, CountyCode, IncidentId
-from core.incidents.candidates import DESK, LOOKUP, chosen, heard, readable, weigh
+from core.incidents.candidates import (
+    DESK,
+    GUESS,
+    LOOKUP,
+    Heard,
+    chosen,
+    heard,
+    joined,
+    readable,
+    seen_from_elsewhere,
+    weigh,
+)
 from core.incidents.incident import Incident
 from core.incidents.machine import step
 from core.state import State
 
 NS_PER_S = 1_000_000_000
 NO_CALL, NO_INCIDENT = CallId(""), IncidentId("")
-GUESS = 2  # the standing of a mobile number's registered address
+VAGUE_MAX = 64  # of one cell looked at: thousands may be at one mast, and one is enough to ask a desk
 
 
-def incident_for(state: State, call: Call, fact: CallReceived, before: IncidentId) -> Incident:
-    """Return the incident this call is about: that of a call before, an open one close by and recent, or a new one."""
-    place = fact.location
-    if place is not None and not readable(place):
-        place = None
-        state.count("location_refused")
+def incident_for(state: State, call: Call, fact: CallReceived, before: IncidentId) -> tuple[Incident, bool]:
+    """Return the incident this call is about, and whether the call has moved it.
+
+    It is that of a call before, if this one is not from elsewhere; else an open one close by and recent, if both
+    places are known well enough to say so; else a new one. What may be the same, and is not merged, is told.
+    """
+    word = _word_of(state, call, fact)
     found = state.incidents.get(before)
-    if found is None and place is not None:
-        found = _recent_near(state, place.lat, place.lon)
+    left = None
+    if found is not None and word is not None and _apart(state, found, word.candidate):
+        left, found = found, None
+    if found is None and word is not None and _sure(state, word.candidate):
+        found = _recent(
+            state, state.places.within(word.candidate.lat, word.candidate.lon, state.settings.link_m)
+        )
+    opened = found is None
     if found is None:
         found = open_incident(state, call.county, state.settings.level_default)
         found.whose = call.whose
-    found.address = found.address or fact.address
+    if not found.located:
+        found.address = found.address or fact.address
     found.count_call(call.call_id)
     found.live_calls += 1
-    if place is not None:
-        hear(
-            state,
-            found,
-            place,
-            whose=call.whose,
-            call_id=call.call_id,
-            mobile=place.source == LOOKUP and is_mobile(call.number),
-        )
+    moved = word is not None and _take_in(state, found, word)
+    if opened and word is not None:
+        linked = _sure(state, word.candidate)  # with nobody, or it would not have been opened
+        _tell_same(state, found, word.candidate.lat, word.candidate.lon, other=left, linked=linked)
     state.drop_timer(f"unattended:{found.incident_id}")
     state.touch_incident(found)
-    return found
+    return found, moved
+
+
+def await_place(state: State, incident: Incident, answers: int) -> None:
+    """Let it wait a moment for location servers asked just now: once, and not when a unit is wanted already."""
+    settings = state.settings
+    if incident.has_waited or incident.wants_unit or not settings.held_s or settings.dispatch != "automatic":
+        return
+    incident.has_waited, incident.awaited = True, answers
+    state.set_timer(f"held:{incident.incident_id}", state.now_ns + settings.held_s * NS_PER_S)
+
+
+def place_came(state: State, incident: Incident) -> None:
+    """A location server has answered: one less is waited for."""
+    if incident.awaited:
+        incident.awaited -= 1
+        if not incident.awaited:
+            state.drop_timer(f"held:{incident.incident_id}")
 
 
 def open_incident(state: State, county: CountyCode, level: int, category: str = "") -> Incident:
@@ -77,19 +111,10 @@ def hear(
     if not readable(place):
         state.count("location_refused")
         return False
-    witness = whose not in (DESK, incident.whose)
     word = heard(
-        place,
-        whose=whose,
-        call_id=call_id,
-        mobile=mobile,
-        witness=witness,
-        now_ns=state.now_ns,
-        first=not incident.locations,
+        place, whose=whose, call_id=call_id, mobile=mobile, witness=False, now_ns=state.now_ns, first=True
     )
-    incident.locations = weigh([*incident.locations, word])
-    state.touch_incident(incident)
-    return _believe(state, incident)
+    return _take_in(state, incident, word)
 
 
 def take_back(state: State, incident: Incident) -> None:
@@ -109,10 +134,23 @@ def take_back(state: State, incident: Incident) -> None:
 def take_over(incident: Incident) -> None:
     """Give an incident of an older snapshot, which has a place and no words about it, the word it must have had."""
     incident.calls = len(incident.call_ids)
-    if incident.lat is not None and incident.lon is not None:
-        place = Location(lat=incident.lat, lon=incident.lon, source="pidf-lo", address=incident.address)
-        word = heard(place, whose="", call_id=NO_CALL, mobile=False, witness=False, now_ns=incident.opened_ns)
+    if (
+        incident.lat is not None and incident.lon is not None
+    ):  # a desk's word, for all we know: no other displaces it
+        place = Location(lat=incident.lat, lon=incident.lon, source=DESK, address=incident.address)
+        word = heard(
+            place, whose=DESK, call_id=NO_CALL, mobile=False, witness=False, now_ns=incident.opened_ns
+        )
         incident.locations = weigh([word])
+
+
+def index_anew(state: State) -> None:
+    """Part the places of an older snapshot, which knew only one kind, into those known well and the others."""
+    for incident_id, lat, lon in state.places.items():
+        best = chosen(state.incidents[incident_id].locations)
+        if best is not None and not _sure(state, best):
+            state.places.drop(incident_id)
+            state.vague_places.put(incident_id, lat, lon)
 
 
 def caller_gone(state: State, call: Call) -> None:
@@ -147,7 +185,9 @@ def close(state: State, incident: Incident, outcome: str) -> None:
     incident.outcome = outcome
     state.incidents_waiting.remove(incident.incident_id)
     state.places.drop(incident.incident_id)
+    state.vague_places.drop(incident.incident_id)
     state.drop_timer(f"unattended:{incident.incident_id}")
+    state.drop_timer(f"held:{incident.incident_id}")
     state.touch_incident(incident)
     del state.incidents[incident.incident_id]
 
@@ -160,21 +200,82 @@ def known(state: State, incident_id: IncidentId) -> Incident:
     return incident
 
 
+def _word_of(state: State, call: Call, fact: CallReceived) -> Heard | None:
+    """Return what the call itself says of its place."""
+    place = fact.location
+    if place is None:
+        return None
+    if not readable(place):
+        state.count("location_refused")
+        return None
+    mobile = place.source == LOOKUP and is_mobile(call.number)
+    return heard(
+        place,
+        whose=call.whose,
+        call_id=call.call_id,
+        mobile=mobile,
+        witness=False,
+        now_ns=state.now_ns,
+        first=True,
+    )
+
+
+def _take_in(state: State, incident: Incident, word: Heard) -> bool:
+    """Weigh a word with the others; return True when the incident has another place now, or knows it otherwise."""
+    if word.whose not in (DESK, incident.whose):
+        word = seen_from_elsewhere(word)
+    if incident.locations:
+        incident.locations = joined(incident.locations, word)
+    else:
+        incident.locations = [word]  # the first there is, is believed
+    state.touch_incident(incident)
+    return _believe(state, incident)
+
+
 def _believe(state: State, incident: Incident) -> bool:
-    """Move it to the place that is believed; False when it is there already."""
+    """Move it to the place that is believed; False when it is there already. An address goes with its own place."""
     best = chosen(incident.locations)
     assert best is not None, "who was heard once is believed, or someone else is"
-    guessed = best.standing == GUESS
-    if (best.lat, best.lon) == (incident.lat, incident.lon) and guessed == incident.guessed:
-        incident.address = best.address or incident.address
+    guessed, coarse = best.standing == GUESS, best.doubt_m > state.settings.coarse_m
+    stays = (best.lat, best.lon) == (incident.lat, incident.lon)
+    incident.address = best.address or (incident.address if stays else "")
+    if stays and (guessed, coarse) == (incident.guessed, incident.coarse):
+        if incident.incident_id not in (state.places if _sure(state, best) else state.vague_places):
+            _index(state, incident, best)
         return False
     if incident.revision:
         _look_around(state, incident, best.lat, best.lon)
     incident.state = step(incident.state, "located")
-    incident.lat, incident.lon, incident.guessed = best.lat, best.lon, guessed
-    incident.address = best.address or incident.address
-    state.places.put(incident.incident_id, best.lat, best.lon)
+    incident.lat, incident.lon, incident.guessed, incident.coarse = best.lat, best.lon, guessed, coarse
+    _index(state, incident, best)
     return True
+
+
+def _sure(state: State, place: LocationCandidate) -> bool:
+    """Tell whether the place is known well enough to say that another call is about the same."""
+    return place.standing < GUESS and place.doubt_m <= state.settings.link_m
+
+
+def _index(state: State, incident: Incident, best: LocationCandidate) -> None:
+    places, others = state.places, state.vague_places
+    if not _sure(state, best):
+        places, others = others, places
+    others.drop(incident.incident_id)
+    places.put(incident.incident_id, best.lat, best.lon)
+
+
+def _apart(state: State, incident: Incident, place: LocationCandidate) -> bool:
+    """Tell whether a caller is too far from every place the incident was ever said to be at to mean the same.
+
+    Circles that may touch are not apart, and where a number is registered says nothing of where its caller was.
+    """
+    said = [one.candidate for one in incident.locations if one.candidate.standing < GUESS]
+    return bool(said) and place.standing < GUESS and all(_far(state, one, place) for one in said)
+
+
+def _far(state: State, one: LocationCandidate, other: LocationCandidate) -> bool:
+    apart_m = distance_m(one.lat, one.lon, other.lat, other.lon)
+    return apart_m > max(state.settings.link_m, one.doubt_m + other.doubt_m)
 
 
 def _look_around(state: State, incident: Incident, lat: float, lon: float) -> None:
@@ -189,15 +290,35 @@ def _look_around(state: State, incident: Incident, lat: float, lon: float) -> No
             text = ""
         if text:
             state.warn("place_moved", incident.incident_id, incident.county, text, lat, lon)
-    other = None if incident.told_same else _recent_near(state, lat, lon, but=incident.incident_id)
+    _tell_same(state, incident, lat, lon)
+
+
+def _tell_same(
+    state: State,
+    incident: Incident,
+    lat: float,
+    lon: float,
+    *,
+    other: Incident | None = None,
+    linked: bool = False,
+) -> None:
+    """Ask a desk, once, whether it is the same as `other`, or as a recent one that seems to be close by."""
+    link_m = state.settings.link_m
+    if incident.told_same or not link_m:
+        return
+    if other is None and not linked:
+        other = _recent(state, state.places.within(lat, lon, link_m), but=incident.incident_id)
+    if other is None:
+        vague = state.vague_places.newest_within(lat, lon, link_m, VAGUE_MAX)
+        other = _recent(state, vague, but=incident.incident_id)
     if other is not None:
         incident.told_same = True
         state.warn("may_be_same", incident.incident_id, incident.county, other.incident_id, lat, lon)
 
 
-def _recent_near(state: State, lat: float, lon: float, but: IncidentId = NO_INCIDENT) -> Incident | None:
+def _recent(state: State, those: Iterable[IncidentId], but: IncidentId = NO_INCIDENT) -> Incident | None:
     oldest_ns = state.now_ns - state.settings.link_s * NS_PER_S
-    for incident_id in state.places.within(lat, lon, state.settings.link_m):
+    for incident_id in those:
         incident = state.incidents[incident_id]
         if incident.opened_ns >= oldest_ns and incident_id != but:
             return incident

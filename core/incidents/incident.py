@@ -33,6 +33,12 @@ class Incident(msgspec.Struct, kw_only=True):
     locations: list[Heard] = []
     guessed: bool = False
     "True while the place is a mobile number's registered address: no unit goes there by itself."
+    coarse: bool = False
+    "True while the place is doubted by more than `coarse_m`: a better word is worth a moment."
+    awaited: int = 0
+    "Answers of location servers that are still to come; 0 again when their time is up."
+    has_waited: bool = False
+    "True once it has waited for such answers: it does so once."
     told_same: bool = False
     "True once the desk was told that another one is close by."
     live_calls: int = 0
@@ -47,6 +53,8 @@ class Incident(msgspec.Struct, kw_only=True):
     "Units that declined, or cannot be meant: not ordered for this."
     unsigned: list[UnitId] = []
     "Units that did not sign in time: not ordered again while there is anyone else."
+    told_insistent_ns: int = 0
+    "When a desk was last told of an insistent call about it."
     told_stuck: bool = False
     "True once the desk was told that no free unit can go."
     best: UnitId = UnitId("")
@@ -67,7 +75,8 @@ class Incident(msgspec.Struct, kw_only=True):
     @property
     def wants_unit(self) -> bool:
         """True when a unit may be ordered to it without asking anyone."""
-        return self.released and self.located and not self.guessed and not self.held_ns
+        sure = self.located and not self.guessed and not (self.coarse and self.awaited)
+        return self.released and sure and not self.held_ns
 
     def count_call(self, call_id: CallId) -> None:
         """Add a call to those it names."""

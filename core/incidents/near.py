@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which open incident is near this place: a dictionary of cells, nothing more."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 from core.geodesy import distance_m
 from core.ids import IncidentId
 
@@ -31,6 +34,9 @@ class OpenPlaces:
         if not self._cells[cell]:
             del self._cells[cell]
 
+    def __contains__(self, incident_id: object) -> bool:
+        return incident_id in self._cell_of
+
     def items(self) -> list[tuple[IncidentId, float, float]]:
         """Return (incident, lat, lon) in the order of entry: putting them again in this order gives the same."""
         return [(name, *self._cells[cell][name]) for name, cell in self._cell_of.items()]
@@ -46,6 +52,18 @@ class OpenPlaces:
             if (metres := distance_m(lat, lon, *place)) <= within_m
         ]
         return [incident_id for _, incident_id in sorted(found, key=lambda pair: pair[0])]
+
+    def newest_within(self, lat: float, lon: float, within_m: float, most: int) -> Iterator[IncidentId]:
+        """Yield incidents at most `within_m` (≤ LINK_M_MAX) away; of each cell only the `most` newest are looked at."""
+        if not self._cell_of:
+            return
+        row, column = _cell(lat, lon)
+        for i in (row - 1, row, row + 1):
+            for j in (column - 1, column, column + 1):
+                newest = islice(reversed(self._cells.get((i, j), {}).items()), most)
+                for incident_id, place in newest:
+                    if distance_m(lat, lon, *place) <= within_m:
+                        yield incident_id
 
 
 def _cell(lat: float, lon: float) -> tuple[int, int]:

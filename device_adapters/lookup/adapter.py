@@ -16,6 +16,7 @@ from core.ids import Leg
 from device_adapters.adapter import Clock, Door
 from device_adapters.lookup import cells, held, numbers
 from device_adapters.lookup.http import Question
+from device_adapters.lookup.neighbours import Neighbours
 from device_adapters.lookup.services import Service, Services
 from device_adapters.lookup.settings import LookupSettings, Origin, origin_of
 from device_adapters.lookup.shelf import Shelf
@@ -25,6 +26,7 @@ EARLY_MAX = 10_000
 "Callers who rang before the tables were read: as many as may wait in a house."
 AT_ONCE = 16
 "Of them asked for in one turn of the loop."
+TABLES = "lookup:tables"
 UNKNOWN = (204, 404)
 "What a service answers that does not know a number."
 
@@ -42,7 +44,8 @@ class LookupAdapter:
         self._running: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
         self._shelf = Shelf(settings)
-        self._services = Services(settings, clock, self._feed)
+        self._neighbours = Neighbours(clock, self._feed)
+        self._services = Services(settings, clock, self._neighbours)
         self._opened = False
         self._early: deque[tuple[float, LookUpCaller]] = deque()
         self._counters: Counter[str] = Counter()
@@ -67,9 +70,9 @@ class LookupAdapter:
             asyncio.get_running_loop().call_soon(self._take, effect)
 
     def reload(self) -> None:
-        """Read the tables anew, beside the work; one that cannot be read stays as it was."""
+        """Read tables and certificates anew, beside the work; what cannot be read stays as it was."""
         if self._opened and self._shelf.renew():
-            self._begin("lookup-reload", self._shelf.fill())
+            self._begin("lookup-reload", self._renew())
 
     def stop(self) -> None:
         """Let `run` return at once; answers that are on their way are not waited for."""
@@ -83,13 +86,11 @@ class LookupAdapter:
 
     async def _open(self) -> None:
         """Get ready to ask services, then read the tables; ask for those who rang meanwhile."""
-        origins = [*self._held, *([self._phone.origin] if self._phone else [])]
-        if any(origin.scheme == "https" for origin in origins):
-            await self._services.open()
+        await self._trust()
         self._opened = True
         for _, effect in self._early:
             self._ask_held(effect.leg, effect.locate_at)
-        await self._shelf.fill()
+        await self._fill()
         oldest = self._clock.mono_s() - self._settings.late_s
         while self._early:
             at, effect = self._early.popleft()
@@ -99,6 +100,25 @@ class LookupAdapter:
             self._ask_tables(effect)
             if len(self._early) % AT_ONCE == 0:
                 await asyncio.sleep(0)
+
+    async def _renew(self) -> None:
+        await self._fill()
+        await self._trust()
+
+    async def _trust(self) -> None:
+        origins = [*self._held, *([self._phone.origin] if self._phone else [])]
+        if any(origin.scheme == "https" for origin in origins):
+            await self._services.open()
+
+    async def _fill(self) -> None:
+        """Read the tables; tell the desks when one is not there at all, and when all are."""
+        await self._shelf.fill()
+        if self._shelf.lacking:
+            self._neighbours.gone(
+                TABLES, "; ".join(f"{name}: {why}" for name, why in self._shelf.lacking.items())
+            )
+        else:
+            self._neighbours.back(TABLES)
 
     def _take(self, effect: LookUpCaller) -> None:
         if self._opened:

@@ -53,7 +53,7 @@ def secret(name: str) -> str:
     """Return what a file of one line holds; nothing for no file. Raises UnreadableTableError."""
     try:
         return Path(name).read_text("ascii").strip() if name else ""
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # no ASCII, or no name of a file
         raise UnreadableTableError("it cannot be read as one line of ASCII") from None
 
 

@@ -76,7 +76,9 @@ def trust(settings: LookupSettings) -> ssl.SSLContext:
     """Return what our https connections trust and show. Reads files; raises OSError (ssl.SSLError is one)."""
     context = ssl.create_default_context(cafile=settings.cafile or None)
     if settings.certfile:
-        context.load_cert_chain(settings.certfile, settings.keyfile or None)
+        context.load_cert_chain(
+            settings.certfile, settings.keyfile or None, password=lambda: ""
+        )  # never ask a terminal
     return context
 
 

@@ -4,15 +4,16 @@
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Callable
 
 import structlog
 
-from core.events import Fact, NeighbourBack, NeighbourGone
 from device_adapters.adapter import Clock
 from device_adapters.lookup import http
 from device_adapters.lookup.breaker import Breaker
+from device_adapters.lookup.neighbours import Neighbours
 from device_adapters.lookup.settings import LookupSettings, Origin
+
+HTTPS = "lookup:https"
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +31,10 @@ class Service:
 class Services:
     """All of them, by what they are asked for."""
 
-    def __init__(self, settings: LookupSettings, clock: Clock, feed: Callable[[Fact], None]) -> None:
+    def __init__(self, settings: LookupSettings, clock: Clock, neighbours: Neighbours) -> None:
         self._settings = settings
         self._clock = clock
-        self._feed = feed
+        self._neighbours = neighbours
         self._tls: ssl.SSLContext | None = None
         self._in_flight: Counter[str] = Counter()
         self._away: dict[str, set[Origin]] = {"phone": set(), "held": set()}
@@ -42,12 +43,18 @@ class Services:
         self.counters: Counter[str] = Counter()
 
     async def open(self) -> None:
-        """Read the certificates; without them https services are not asked."""
+        """Read the certificates, or read them again; without any https services are not asked."""
         try:
             self._tls = await asyncio.to_thread(http.trust, self._settings)
-        except OSError as error:  # ssl.SSLError, too
-            log.error("lookup_https_off", reason=error.strerror or type(error).__name__)
-            self.counters["https_off"] = 1
+        except (OSError, ValueError) as error:  # ssl.SSLError, too; or no name of a file
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            log.error("lookup_https_off" if self._tls is None else "lookup_https_kept", reason=reason)
+            if self._tls is None:
+                self.counters["https_off"] = 1
+                self._neighbours.gone(HTTPS, f"cafile, certfile or keyfile: {reason}")
+            return
+        self.counters["https_off"] = 0
+        self._neighbours.back(HTTPS)
 
     def may_ask(self, service: Service) -> bool:
         """Tell whether there is room for a question and someone to hear it; the room is then taken."""
@@ -87,21 +94,15 @@ class Services:
             return
         self._away[service.name].discard(service.origin)
         if not self._away[service.name]:
-            name = f"lookup:{service.name}"
-            log.info("neighbour_back", name=name)
-            self._feed(NeighbourBack(at_ns=self._clock.wall_ns(), name=name))
+            self._neighbours.back(f"lookup:{service.name}")
 
     def failed(self, service: Service, reason: str) -> None:
         """It did not; told as a neighbour gone once, however many servers of its kind are away."""
         self.counters[f"{service.name}_{reason}"] += 1
         if not service.breaker.failed(self._clock.mono_s()):
             return
-        away = self._away[service.name]
-        away.add(service.origin)
-        if len(away) == 1:
-            name = f"lookup:{service.name}"
-            log.warning("neighbour_gone", name=name, reason=reason)
-            self._feed(NeighbourGone(at_ns=self._clock.wall_ns(), name=name, reason=reason))
+        self._away[service.name].add(service.origin)
+        self._neighbours.gone(f"lookup:{service.name}", reason)
 
     def statistics(self) -> dict[str, int]:
         """Return counters, by name."""

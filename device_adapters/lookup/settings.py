@@ -75,7 +75,7 @@ class LookupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     reply_bytes_max: Annotated[int, msgspec.Meta(ge=1_024, le=1_048_576)] = 65_536
     "A longer answer is none. A PIDF-LO may have 32 kB."
     cafile: str = ""
-    "Certificate authority of the https services (PEM); empty: those the system trusts."
+    "Certificate authority of the https services (PEM), read at start and on SIGHUP; empty: those the system trusts."
     certfile: str = ""
     "Our own certificate (PEM), when they want one."
     keyfile: str = ""

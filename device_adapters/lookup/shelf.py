@@ -11,6 +11,9 @@ from device_adapters.lookup import files
 from device_adapters.lookup.settings import LookupSettings
 from device_adapters.lookup.table import Reading, Table, UnreadableTableError
 
+SHRUNK = 0.5
+"""Of the lines in force: a reading of fewer is half an export rather than a small town (guess). A restart takes it."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -28,6 +31,8 @@ class Shelf:
         self.numbers: Table | None = None
         self.cells: Table | None = None
         self.token = ""
+        self.lacking: dict[str, str] = {}
+        "Why there is no table or token, by the setting that names it; one that stands from before is not lacking."
 
     async def fill(self) -> None:
         """Read everything; again, when that was asked for meanwhile. What cannot be read stays as it was."""
@@ -62,9 +67,12 @@ class Shelf:
     async def _read_token(self) -> None:
         try:
             self.token = await asyncio.to_thread(files.secret, self._settings.phone_token_file)
+            self.lacking.pop("phone_token_file", None)
         except UnreadableTableError as wrong:
             log.error("lookup_token_refused", reason=str(wrong))
             self._counters["token_refused"] += 1
+            if not self.token:
+                self.lacking["phone_token_file"] = str(wrong)
 
     async def _read(
         self,
@@ -74,12 +82,16 @@ class Shelf:
     ) -> Table | None:
         try:
             table, reading = await asyncio.to_thread(load, self._settings, self._breath)
+            _compare(reading, before)
         except files.StoppedError:
             return before
         except UnreadableTableError as wrong:
             log.error("lookup_table_refused", table=name, reason=str(wrong))
             self._counters[f"{name}_refused"] += 1
+            if before is None:
+                self.lacking[name] = str(wrong)
             return before
+        self.lacking.pop(name, None)
         for line, reason in reading.samples:
             log.warning("lookup_table_line", table=name, line=line, reason=reason)
         bad = sum(reading.bad.values())
@@ -87,3 +99,14 @@ class Shelf:
         self._counters[f"{name}_cut"] = int(reading.unread)
         log.info("lookup_table_read", table=name, rows=reading.rows, bad_lines=bad, cut=reading.unread)
         return table
+
+
+def _compare(reading: Reading, before: Table | None) -> None:
+    """Refuse a table that is much less than the one in force, or nothing but bad lines. Raises UnreadableTableError."""
+    if before is not None and reading.rows < SHRUNK * len(before):
+        raise UnreadableTableError(
+            f"{reading.rows} lines can be used and {len(before)} are in force: "
+            "less than half of them is taken only by a restart"
+        )
+    if reading.bad and not reading.rows:
+        raise UnreadableTableError(f"none of its {reading.bad.total()} lines can be used")

@@ -8,7 +8,6 @@ import importlib.util
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import msgspec
 import structlog
@@ -27,14 +26,16 @@ from core.events import (
 from core.ids import CountyCode, Leg
 from device_adapters.adapter import Clock, Door
 from device_adapters.pyvoip import wire
+from device_adapters.pyvoip.password import read_password
 from device_adapters.pyvoip.settings import PyvoipSettings
-from device_adapters.pyvoip.supervisor import Supervisor
+from device_adapters.supervisor import Supervisor
 
 LEG_PREFIX = "pbx-"
 NEIGHBOUR = "pbx"
 WORKER = (sys.executable, "-m", "device_adapters.pyvoip.worker")
 REASON_CHARS_MAX = 200  # of an error's text in a fact; a guess
 BURIED_MAX = 100  # as many as one worker may hold
+BURY_TRIES_MAX = 3  # workers that may die over one INVITE; a guess
 NOT_INSTALLED = (
     "[pyvoip] server is set, but pyVoIP is not installed: "
     "pip install 'gateway110[pyvoip]', or take the setting away"
@@ -51,6 +52,13 @@ class _Held(msgspec.Struct):
     is_answered: bool = False
 
 
+class _Dead(msgspec.Struct):
+    """A leg of a worker that died; its far side has not been told."""
+
+    order: wire.Bury
+    tries: int = 0
+
+
 class PyvoipAdapter:
     """Feeds the calls of a small PBX to the door (device_adapters.adapter.Adapter)."""
 
@@ -65,7 +73,7 @@ class PyvoipAdapter:
         self._county = CountyCode(settings.county) if settings.county else county
         self._door: Door | None = None
         self._legs: dict[Leg, _Held] = {}
-        self._buried: list[wire.Buried] = []
+        self._dead: dict[Leg, _Dead] = {}
         self.is_registered = False
         self._is_gone = False
         self._why = ""
@@ -75,7 +83,13 @@ class PyvoipAdapter:
         self._of_workers: Counter[str] = Counter()
         self._of_worker: dict[str, int] = {}
         self.supervisor = Supervisor(
-            settings, worker, clock.mono_s, hello=self._hello, heard=self._heard, gone=self._worker_gone
+            settings,
+            worker,
+            clock.mono_s,
+            read=wire.report,
+            hello=self._hello,
+            heard=self._heard,
+            gone=self._worker_gone,
         )
 
     async def run(self, door: Door) -> None:
@@ -131,27 +145,29 @@ class PyvoipAdapter:
         return {**total, "calls": len(self._legs), "starts": starts, "registered": int(self.is_registered)}
 
     def _hello(self) -> wire.Hello:
-        """Raises OSError when the password cannot be read."""
-        file = self._settings.password_file
-        password = Path(file).read_text("utf-8").strip() if file else ""
-        return wire.Hello(settings=self._settings, password=password, buried=tuple(self._buried))
+        """Raises PasswordError, an OSError: then no worker is started."""
+        return wire.Hello(settings=self._settings, password=read_password(self._settings.password_file))
 
     def _heard(self, report: wire.Report) -> None:
+        """Take what the worker says. Raises WireError for what it cannot mean; it is ended then."""
         assert self._door is not None, "a worker before run"
         match report:
             case wire.Pong(counters=counters):
                 self._of_worker = counters
+                self._settle()
             case wire.Ready(version=version, guest=guest):
                 if version != wire.VERSION:
                     raise wire.WireError(f"version {version} of the wire")
                 log.info("pyvoip_worker", guest=guest)
-                self._buried.clear()  # it has told their far sides
+                self._bury()
                 if self._is_draining:
                     self.supervisor.say(wire.Drain(on=True))
+            case wire.Buried(leg=leg):
+                self._dead.pop(leg, None)
             case wire.Registered(up=True):
                 self.is_registered = True
-                self.supervisor.stays()
-                self._back()
+                self._why = ""
+                self._settle()
             case wire.Registered(reason=reason):
                 self.is_registered = False
                 self._why = reason
@@ -161,9 +177,26 @@ class PyvoipAdapter:
             case _:
                 self._of_leg(report, self._door)
 
+    def _settle(self) -> None:
+        """Tell that the PBX is back, once a worker has stayed: one that begins well may die at once, each time."""
+        if self.is_registered and self.supervisor.stays():
+            self._back()
+
+    def _bury(self) -> None:
+        """Let this worker tell the far sides of the dead one's legs. An INVITE may be what it died of."""
+        for leg, dead in list(self._dead.items()):
+            if dead.tries == BURY_TRIES_MAX:
+                del self._dead[leg]
+                self._counters["unburied"] += 1
+            else:
+                dead.tries += 1
+                self.supervisor.say(dead.order)
+
     def _came(self, came: wire.Came, door: Door) -> None:
         if came.leg in self._legs or not came.leg.startswith(LEG_PREFIX):
             raise wire.WireError("a leg that is none")
+        if len(self._legs) >= self._settings.calls_max:
+            raise wire.WireError("more legs than calls_max")
         self._legs[came.leg] = _Held(came.sip_call_id, came.raw)
         door.feed(
             CallReceived(
@@ -202,10 +235,16 @@ class PyvoipAdapter:
                 door.feed(CallKeyPressed(at_ns=at_ns, leg=leg, sip_call_id=sip_call_id, key=key))
             case wire.Abandoned(reason=reason):
                 del self._legs[leg]
-                door.feed(CallAbandoned(at_ns=at_ns, leg=leg, sip_call_id=sip_call_id, reason=reason))
+                door.feed(
+                    CallAbandoned(
+                        at_ns=at_ns, leg=leg, sip_call_id=sip_call_id, reason=reason[:REASON_CHARS_MAX]
+                    )
+                )
             case wire.Ended(reason=reason):
                 del self._legs[leg]
-                door.feed(CallEnded(at_ns=at_ns, leg=leg, sip_call_id=sip_call_id, reason=reason))
+                door.feed(
+                    CallEnded(at_ns=at_ns, leg=leg, sip_call_id=sip_call_id, reason=reason[:REASON_CHARS_MAX])
+                )
 
     def _worker_gone(self, why: str) -> None:
         """End what it held; the next worker tells the far sides."""
@@ -216,9 +255,11 @@ class PyvoipAdapter:
         legs, self._legs = self._legs, {}
         for leg, held in legs.items():
             self._counters["lost"] += 1
-            self._buried.append(wire.Buried(leg=leg, raw=held.raw, answered=held.is_answered))
+            self._dead[leg] = _Dead(wire.Bury(leg=leg, raw=held.raw, answered=held.is_answered))
             self._door.feed(self._end(leg, held.sip_call_id, held.is_answered, "gone"))
-        del self._buried[:-BURIED_MAX]
+        while len(self._dead) > BURIED_MAX:
+            del self._dead[next(iter(self._dead))]
+            self._counters["unburied"] += 1
         if not self._is_stopping:
             self._gone(self._why or why)
         self._why = ""

@@ -9,7 +9,7 @@ import msgspec
 
 from core.ids import Leg
 from device_adapters.pyvoip import legible, media, wire
-from device_adapters.pyvoip.guest import GuestCall, GuestPhone, NoPortError
+from device_adapters.pyvoip.guest import GuestCall, GuestPhone
 from device_adapters.pyvoip.legible import Legible
 from device_adapters.pyvoip.outbox import Address, Outbox
 from device_adapters.pyvoip.room import Room
@@ -231,17 +231,17 @@ class Calls:
         for talk in list(self._by_leg.values()):
             self._hang_up(talk, "hung_up", now, refusal=480)
 
-    def bury(self, buried: wire.Buried, to: Address, now: float) -> None:
+    def bury(self, dead: wire.Bury, to: Address, now: float) -> None:
         """Tell the far side of a dead worker's call, so that nobody listens to a line without an end."""
         try:
-            invite = legible.read(buried.raw)
+            invite = legible.read(dead.raw)
         except legible.UnreadableError:
             return
+        if dead.answered:
+            self._outbox.say_bye(invite, dead.leg, to, now)
+        elif invite.call_id not in self._by_call_id:  # else it came again, and is a call of ours
+            self._outbox.say(invite, 480, to, now, leg=dead.leg)
         self._counters["buried"] += 1
-        if buried.answered:
-            self._outbox.say_bye(invite, buried.leg, to, now)
-        else:
-            self._outbox.say(invite, 480, to, now, leg=buried.leg)
 
     def look(self, now: float, silent_s: float) -> None:
         """Ring again where it is time; tell of lines on which nobody is heard (`silent_s` 0: never)."""
@@ -260,7 +260,7 @@ class Calls:
         self._send_voice_to(talk, talk.voice)
         try:
             self.opened(talk)
-        except NoPortError:
+        except OSError:  # NoPortError, or this process may open nothing more
             self._counters["ports_none"] += 1
             self._hang_up(talk, "refused", now, refusal=500)
             return

@@ -4,7 +4,7 @@
 import socket
 from typing import Protocol
 
-from device_adapters.pyvoip.g711 import Law
+from device_adapters.g711 import Law
 from device_adapters.pyvoip.legible import Legible
 from device_adapters.pyvoip.media import Voice
 

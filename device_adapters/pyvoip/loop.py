@@ -11,9 +11,10 @@ import time
 from collections import Counter
 from functools import partial
 
-from device_adapters.pyvoip import legible, prompts, wire
+from device_adapters import prompts
+from device_adapters.g711 import FRAME_S, QUIET
+from device_adapters.pyvoip import legible, wire
 from device_adapters.pyvoip.calls import Calls, Talk
-from device_adapters.pyvoip.g711 import FRAME_S, QUIET
 from device_adapters.pyvoip.guest import FAULTS, GuestPhone
 from device_adapters.pyvoip.outbox import Address, Outbox
 from device_adapters.pyvoip.registration import Registration
@@ -61,8 +62,6 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._selector.register(link, selectors.EVENT_READ, self._hear_gateway)
         self._selector.register(sip, selectors.EVENT_READ, self._hear_pbx)
-        for leg in hello.buried:
-            self._calls.bury(leg, pbx, time.monotonic())
 
     def run(self) -> None:
         """Serve until told to leave, or until the gateway is gone."""
@@ -100,6 +99,9 @@ class Loop:
                 self._leave(now)
             case wire.Challenge(leg=leg):
                 self._calls.challenge(leg, lambda talk: self._challenge.frames[talk.guest.law])
+            case wire.Bury(leg=leg):
+                self._calls.bury(order, self._pbx, now)
+                self._tell(wire.Buried(leg=leg))
             case wire.Hello():
                 raise wire.WireError("a second hello")
             case _:

@@ -21,7 +21,8 @@ class PyvoipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     username: str = "110"
     "The extension we are."
     password_file: str = ""
-    "Read at every start of the worker; the secret itself never stands in the configuration. Empty: no password."
+    """Read at every start of the worker: one line of UTF-8. The secret itself never stands in the configuration.
+    Empty: no password."""
     name: str = "pbx"
     "What its calls' `trunk` says in the journal and on the wall."
     county: str = ""
@@ -53,7 +54,7 @@ class PyvoipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     restart_s_min: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.25
     "Pause before a worker that ended is started again; doubled each time until one stays."
     restart_s_max: Annotated[float, msgspec.Meta(ge=0.01, le=600)] = 10.0
-    "Longest pause."
+    "Longest pause; and how long a worker must have lived before the PBX counts as back."
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, at start and by name."""

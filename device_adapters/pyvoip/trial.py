@@ -2,10 +2,10 @@
 """One try at the PBX, for `gateway check`: it is asked whether it is there, and nothing is registered."""
 
 import socket
-from pathlib import Path
 from secrets import token_hex
 
 from device_adapters.pyvoip.adapter import NOT_INSTALLED, is_installed
+from device_adapters.pyvoip.password import PasswordError, read_password
 from device_adapters.pyvoip.settings import PyvoipSettings
 
 ANSWER_S_MAX = 2.0
@@ -22,12 +22,13 @@ def try_pbx(settings: PyvoipSettings) -> str:
     if not is_installed():
         raise PbxError(NOT_INSTALLED)
     try:
-        if settings.password_file:
-            Path(settings.password_file).read_text("utf-8")
+        read_password(settings.password_file)
         answer = _asked(settings)
     except TimeoutError:
         raise PbxError(f"{settings.server} does not answer OPTIONS over UDP") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except PasswordError as error:
+        raise PbxError(str(error)) from None
+    except OSError as error:
         raise PbxError(f"{settings.server}: {error}") from None
     if not answer.startswith("SIP/2.0 "):
         raise PbxError(f"{settings.server} does not speak SIP")

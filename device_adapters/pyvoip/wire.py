@@ -1,40 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the gateway and the worker say to each other, over a Unix socket: four octets of length, then msgpack.
+"""What the gateway and the worker say to each other, over a Unix socket (frames.py).
 
-Tags outlive class names. A new field gets a default; a new meaning gets a new VERSION, and a worker of another
-version is refused, for both ends are started from one installation.
+A new meaning gets a new VERSION, and a worker of another version is refused, for both ends are started from one
+installation.
 """
 
-from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
 
 from core.ids import Leg
+from device_adapters.frames import FRAME_MAX as FRAME_MAX
+from device_adapters.frames import Frames as Frames
+from device_adapters.frames import Leave as Leave
+from device_adapters.frames import Message as Message
+from device_adapters.frames import Ping as Ping
+from device_adapters.frames import Pong as Pong
+from device_adapters.frames import WireError as WireError
+from device_adapters.frames import framed as framed
+from device_adapters.frames import read
 from device_adapters.pyvoip.settings import PyvoipSettings
 
-VERSION = 1
-FRAME_MAX = 256 * 1024  # the longest is an INVITE, and a datagram has 64 KiB
-LENGTH_OCTETS = 4
-
-
-class WireError(Exception):
-    """The other end speaks no language of ours."""
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="t"):
-    """Something said over the socket."""
+VERSION = 2
 
 
 # The gateway says
-
-
-class Buried(msgspec.Struct, frozen=True, kw_only=True):
-    """A leg of a worker that died; its far side still waits. It gets BYE when answered, 480 when ringing."""
-
-    leg: Leg
-    raw: bytes
-    "The INVITE as the dead worker told it."
-    answered: bool
 
 
 class Hello(Message, frozen=True, kw_only=True, tag="hello"):
@@ -42,8 +32,19 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
 
     settings: PyvoipSettings
     password: str = ""
-    buried: tuple[Buried, ...] = ()
     version: int = VERSION
+
+
+class Bury(Message, frozen=True, kw_only=True, tag="bury"):
+    """A leg of a worker that died; its far side still waits. It gets BYE when answered, 480 when ringing.
+
+    One message for each leg: shorter than the `Came` that told of it, so it always fits its frame.
+    """
+
+    leg: Leg
+    raw: bytes
+    "The INVITE as the dead worker told it."
+    answered: bool
 
 
 class Ring(Message, frozen=True, kw_only=True, tag="ring"):
@@ -83,16 +84,6 @@ class Drain(Message, frozen=True, kw_only=True, tag="drain"):
     on: bool
 
 
-class Ping(Message, frozen=True, kw_only=True, tag="ping"):
-    """Do you live?"""
-
-    n: int
-
-
-class Leave(Message, frozen=True, kw_only=True, tag="leave"):
-    """Hang up on all, take our name from the PBX, end."""
-
-
 # The worker says
 
 
@@ -124,7 +115,7 @@ class Came(Message, frozen=True, kw_only=True, tag="came"):
     peer: str
     "host:port the INVITE came from."
     raw: bytes
-    "The INVITE, kept by the gateway's side for `Buried`, never journalled."
+    "The INVITE, kept by the gateway's side for `Bury`, never journalled."
 
 
 class Answered(Message, frozen=True, kw_only=True, tag="answered"):
@@ -157,62 +148,27 @@ class Keyed(Message, frozen=True, kw_only=True, tag="keyed"):
     """The caller pressed a key."""
 
     leg: Leg
-    key: str
+    key: Annotated[str, msgspec.Meta(pattern="^[0-9A-D*#]$")]
 
 
-class Pong(Message, frozen=True, kw_only=True, tag="pong"):
-    """I live; and what I have counted so far."""
+class Buried(Message, frozen=True, kw_only=True, tag="buried"):
+    """The far side of a dead worker's leg was told, or cannot be."""
 
-    n: int
-    counters: dict[str, int]
+    leg: Leg
 
 
-Order = Hello | Ring | Queue | Answer | HangUp | Challenge | Drain | Ping | Leave
-Report = Ready | Registered | Came | Answered | Abandoned | Ended | Silent | Keyed | Pong
+Order = Hello | Bury | Ring | Queue | Answer | HangUp | Challenge | Drain | Ping | Leave
+Report = Ready | Registered | Came | Answered | Abandoned | Ended | Silent | Keyed | Buried | Pong
 
-_ENCODER = msgspec.msgpack.Encoder()
 _ORDERS: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
 _REPORTS: msgspec.msgpack.Decoder[Report] = msgspec.msgpack.Decoder(Report)
 
 
-def framed(message: Message) -> bytes:
-    """Return the message as it goes over the socket."""
-    body = _ENCODER.encode(message)
-    assert len(body) <= FRAME_MAX, "a message is longer than the other end will read"
-    return len(body).to_bytes(LENGTH_OCTETS, "big") + body
-
-
-class Frames:
-    """Cut a stream into bodies. Raises WireError when it cannot be one of ours."""
-
-    def __init__(self) -> None:
-        self._rest = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take octets; return the bodies they complete."""
-        self._rest += data
-        while len(self._rest) >= LENGTH_OCTETS:
-            length = int.from_bytes(self._rest[:LENGTH_OCTETS], "big")
-            if length > FRAME_MAX:
-                raise WireError(f"a frame of {length} octets")
-            if len(self._rest) < LENGTH_OCTETS + length:
-                return
-            body = bytes(self._rest[LENGTH_OCTETS : LENGTH_OCTETS + length])
-            del self._rest[: LENGTH_OCTETS + length]
-            yield body
-
-
 def order(body: bytes) -> Order:
     """Read what the gateway says. Raises WireError."""
-    try:
-        return _ORDERS.decode(body)
-    except msgspec.MsgspecError as error:
-        raise WireError(str(error)) from None
+    return read(_ORDERS, body)
 
 
 def report(body: bytes) -> Report:
     """Read what the worker says. Raises WireError."""
-    try:
-        return _REPORTS.decode(body)
-    except msgspec.MsgspecError as error:
-        raise WireError(str(error)) from None
+    return read(_REPORTS, body)

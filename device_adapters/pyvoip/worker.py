@@ -22,8 +22,9 @@ with warnings.catch_warnings():
 
     from pyVoIP.SIP import SIPClient, SIPMessage, SIPParseError  # isort: skip  # alone and first it is circular
 
-from device_adapters.pyvoip import legible, media, prompts, wire
-from device_adapters.pyvoip.g711 import FRAME, Law, is_loud
+from device_adapters import prompts
+from device_adapters.g711 import FRAME, Law, is_loud
+from device_adapters.pyvoip import legible, media, wire
 from device_adapters.pyvoip.guest import FAULTS, GuestFaultError, NoPortError
 from device_adapters.pyvoip.legible import Legible
 from device_adapters.pyvoip.loop import Loop

@@ -8,14 +8,17 @@ from typing import Literal
 from core.effects import AnswerCaller, ChallengeCaller, Effect, HangUpCaller, QueueCaller, RingCaller
 from core.ids import CountyCode, Leg
 from device_adapters.adapter import Clock, Door
+from device_adapters.sip.dialler import Lost
 from device_adapters.sip.errors import ListenError
-from device_adapters.sip.events import Address
+from device_adapters.sip.events import Address, Elsewhere, Talking
 from device_adapters.sip.facts import fact_of
+from device_adapters.sip.house import listener_of
 from device_adapters.sip.passwords import read_passwords
 from device_adapters.sip.ports import Opener, Port
 from device_adapters.sip.settings import SipSettings, trunks_by_host
 from device_adapters.sip.tcp import StreamListener
 from device_adapters.sip.tls import TlsContexts, read_tls
+from device_adapters.voices import Voices
 
 EARLY_S = 0.001
 "uvloop's timers fire up to one millisecond before their time."
@@ -26,10 +29,14 @@ class SipAdapter:
 
     name = "sip"
 
-    def __init__(self, settings: SipSettings, clock: Clock, county: CountyCode) -> None:
+    def __init__(
+        self, settings: SipSettings, clock: Clock, county: CountyCode, voices: Voices | None = None
+    ) -> None:
+        """Take who has the voice; without, callers are answered and hear nothing."""
         self._settings = settings
         self._clock = clock
         self._county = county
+        self._voices = voices
         self._trunks = trunks_by_host(settings)
         self._passwords: dict[str, str] = {}
         "By trunk; the endpoints look here each time, so that a reload reaches them."
@@ -37,6 +44,8 @@ class SipAdapter:
         self._door: Door | None = None
         self._stopped = asyncio.Event()
         self._counters: Counter[str] = Counter()
+        self._lost: dict[int, Lost] = {}
+        "What could not be carried, by listener."
         self._flowing = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -52,6 +61,7 @@ class SipAdapter:
             self._clock.mono_s,
             self._contexts(settings),
             self._passwords,
+            self._voices,
         )
         try:
             for listen in settings.listen:
@@ -92,7 +102,7 @@ class SipAdapter:
             case HangUpCaller(leg=leg):
                 self._port(leg).endpoint.hang_up(leg, now)
             case ChallengeCaller():
-                self._counters["challenges_without_media"] += 1  # nobody could hear the question yet
+                self._counters["challenges_without_media"] += 1  # nobody could hear the question
             case _:
                 return
         self._flow()
@@ -126,9 +136,8 @@ class SipAdapter:
             return False
         source = (host.strip("[]"), int(digits))
         port = self._port(leg)
-        adopted = port.endpoint.adopt(raw, source, leg, state, self._clock.mono_s())
-        if adopted and port.legs is not None:
-            port.legs.add(leg, source)
+        wall_s = self._clock.wall_ns() // 1_000_000_000
+        adopted = port.endpoint.adopt(raw, source, leg, state, self._clock.mono_s(), wall_s)
         self._counters["adopted" if adopted else "adopted_not"] += 1
         self._flow()
         return adopted
@@ -158,8 +167,8 @@ class SipAdapter:
         self._ports[number].endpoint.receive_datagram(data, addr, self._clock.mono_s())
         self._flow()
 
-    def _unreachable(self, number: int, addr: Address) -> None:
-        self._ports[number].endpoint.unreachable(addr, self._clock.mono_s())
+    def _unreachable(self, number: int, lost: Lost) -> None:
+        self._lost.setdefault(number, []).extend(lost)  # perhaps while we send: then the flow comes back to it
         self._flow()
 
     def _wake(self) -> None:
@@ -185,14 +194,20 @@ class SipAdapter:
         now = self._clock.mono_s()
         for port in self._ports:
             for data, addr in port.endpoint.datagrams_to_send(now):
-                port.link.send(data, addr)
+                link = self._ports[addr.by].link if isinstance(addr, Elsewhere) else port.link
+                link.send(data, addr)
+        if self._lost:
+            number, lost = self._lost.popitem()
+            self._ports[number].endpoint.unreachable(lost, now)
+            return True
         if self._door is None:
             return False
         for port in self._ports:
             event = port.endpoint.next_event()
             if event is not None:
-                if port.legs is not None:
-                    port.legs.note(event)
+                if self._voices is not None and isinstance(event, Talking):
+                    self._voices.talk(event.leg, event.sip_call_id, event.side)
+                    return True
                 self._door.feed(fact_of(event, self._clock.wall_ns(), self._trunks, self._county))
                 return True
         return False
@@ -213,6 +228,5 @@ class SipAdapter:
 
     def _port(self, leg: Leg) -> Port:
         """Return the listener whose number the leg carries."""
-        digits = leg.rpartition(".")[2]
-        number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 4 else 0
-        return self._ports[number if number < len(self._ports) else 0]
+        number = listener_of(leg)
+        return self._ports[number if number is not None and number < len(self._ports) else 0]

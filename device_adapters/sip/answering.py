@@ -29,9 +29,12 @@ class Answering:
         """Say it to the INVITE that is unconfirmed now, and begin to wait."""
         layer = self._station.layer
         assert dialog.ok is not None, "answered an INVITE without a transaction"
+        if (
+            not dialog.unacked
+        ):  # else somebody has been waited for already, and new INVITEs do not change that
+            dialog.give_up_at = now + layer.give_up_s
         dialog.unacked = True
         dialog.interval_s = layer.t1_s
-        dialog.give_up_at = now + layer.give_up_s
         self._station.timers.set(Timer.OK, dialog.leg, now + dialog.interval_s)
         layer.say(dialog.ok, 200, self.ok(dialog, dialog.unconfirmed, body), now)
 

@@ -45,7 +45,7 @@ def unknown_kind(message: Message) -> bool:
     if (
         not message.body
         or not kind
-        or "handling=optional" in message.get("content-disposition").replace(" ", "")
+        or "handling=optional" in message.get("content-disposition").replace(" ", "").replace('"', "").lower()
     ):
         return False
     return not (kind.startswith(READ_KINDS) or IGNORED_KINDS.match(kind))

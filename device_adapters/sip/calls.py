@@ -3,12 +3,14 @@
 
 from collections.abc import Callable
 from typing import Literal
+from zlib import crc32
 
 from core.ids import Leg
 from device_adapters.sip.answering import Answering
+from device_adapters.sip.backlog import Backlog
 from device_adapters.sip.demands import expires_s
-from device_adapters.sip.dialog import EARLY, REASON, Act, Dialog, Heard, State
-from device_adapters.sip.events import Abandoned, Answered, Ended
+from device_adapters.sip.dialog import EARLY, LIVING, REASON, Act, Dialog, Heard, State
+from device_adapters.sip.events import Abandoned, Address, Answered, Ended, Talking
 from device_adapters.sip.invitation import invited
 from device_adapters.sip.message import Request, Response
 from device_adapters.sip.offers import Move
@@ -23,6 +25,10 @@ from device_adapters.sip.transaction import CLIENT, INVITE, Outcome, Purpose, Tr
 
 Fire = Callable[[Dialog, float], None]
 Do = Callable[[Dialog, Heard, int, float], None]
+VOICED = LIVING - EARLY
+"Somebody speaks and listens."
+ADOPTED_S_MAX = 10.0
+"Legs taken up are told of their new port within this, each at its own moment: 500 are 50 INVITEs a second (guess)."
 
 
 class Calls:
@@ -31,6 +37,7 @@ class Calls:
     def __init__(self, station: Station) -> None:
         self._station = station
         self._legs: dict[str, Dialog] = {}
+        self.backlog = Backlog(station)
         self.answering = Answering(station)
         self.ringing = Ringing(station)
         self.refresh = Refresh(station, self.hear)
@@ -39,6 +46,7 @@ class Calls:
             Timer.RING: lambda dialog, now: self._heard(dialog, Heard.AGAIN, now),
             Timer.EXPIRES: lambda dialog, now: self._heard(dialog, Heard.EXPIRED, now),
             Timer.RELIABLE: self._repeat_ring,
+            Timer.BACKLOG: lambda dialog, now: self.backlog.release(dialog.leg, now),
             Timer.SESSION: self.refresh.due,
             Timer.REFRESH_AGAIN: self.refresh.again,
         }
@@ -73,24 +81,37 @@ class Calls:
         dialog = self._legs.get(request.to_tag)
         return dialog if dialog is not None and dialog.owns(request) else None
 
-    def begin(self, dialog: Dialog, now: float) -> None:
-        """Hold a new leg, say 100, and tell of it."""
+    def sources(self) -> set[Address]:
+        """Return where the far sides were heard from last."""
+        return {dialog.source for dialog in self._legs.values()}
+
+    def begin(self, dialog: Dialog, who: tuple[str, str], now: float) -> None:
+        """Hold a new leg, say 100, and tell of it; `who` is number and display name."""
         station, request, leg = self._station, dialog.invite, dialog.leg
         self._hold(dialog, now)
         station.traces.heard(leg, request.raw, now)
         dialog.ok = station.layer.open(INVITE, request, leg)
-        station.layer.say(dialog.ok, 100, respond(request, 100, extra=station.server), now)
+        extra = station.server
+        if "timestamp" in request.headers:  # 8.2.6.1
+            extra += f"Timestamp: {request.get('timestamp')}\r\n"
+        station.layer.say(dialog.ok, 100, respond(request, 100, extra=extra), now)
         limit_s = expires_s(request)
         if limit_s:
             station.timers.set(Timer.EXPIRES, leg, now + limit_s)
-        often = station.admission.calls_in_hour
-        station.events.append(invited(request, leg, now, station.counters, often))
+        often = station.admission.calls_in_hour(who[0], request.source, now)
+        self.backlog.take(invited(request, leg, who, often, now, station.counters), now)
+        request.body = request.raw = b""  # both were read; a leg may last for hours
 
-    def adopt(self, invite: Request, leg: Leg, state: Literal["ringing", "answered"], now: float) -> None:
+    def adopt(
+        self, invite: Request, leg: Leg, state: Literal["ringing", "answered"], now: float, cseq: int
+    ) -> None:
         """Hold a leg of the process before us: nothing is told again, but everything can go on."""
         station = self._station
         dialog = station.dialog(leg, invite, reliable=False)  # which RSeq was said last is not known
-        dialog.local_cseq = int(now)  # nor how far we had counted; the clock has gone further
+        dialog.local_cseq = cseq
+        if station.voices is not None:
+            dialog.offers.go_on(cseq)
+            dialog.updates = False  # our refresh is an INVITE, which says our new port
         try:
             dialog.offers.begin(invite)
         except NothingInCommonError:
@@ -107,6 +128,9 @@ class Calls:
         body = dialog.offers.first_body()
         dialog.offers.move(Move.THEY_ANSWER)
         station.layer.take_as_said(dialog.ok, self.answering.ok(dialog, invite, body), now)
+        if station.voices is not None:  # whoever speaks to the old port is heard by nobody until then
+            station.timers.set(Timer.SESSION, leg, now + ADOPTED_S_MAX * (crc32(leg.encode()) % 1000) / 1000)
+            self.settled(dialog, now)
 
     def command(self, leg: Leg, heard: Heard, now: float, status: int = 0, *, quiet: bool = False) -> bool:
         """Do what the gateway wants; False, and counted, when the leg is unknown or past it."""
@@ -137,7 +161,17 @@ class Calls:
             self._does[act](dialog, heard, status, now)
         if dialog.state is State.OVER and self._legs.pop(dialog.leg, None) is not None:
             self._station.admission.left(dialog.invite.source)
+        if dialog.offers.news is not None:
+            self.settled(dialog, now)
         return True
+
+    def settled(self, dialog: Dialog, now: float) -> None:
+        """Tell where an answered leg's voice goes, if that is news."""
+        side = dialog.offers.news
+        if side is not None and dialog.state in VOICED:
+            dialog.offers.news = None
+            told = Talking(leg=dialog.leg, sip_call_id=dialog.invite.call_id, at=now, side=side)
+            self._station.events.append(told)
 
     def pracked(self, dialog: Dialog, now: float) -> None:
         """Give the answer that waited for a PRACK."""
@@ -160,6 +194,7 @@ class Calls:
             return
         if asked.purpose is Purpose.REFRESH:
             self.refresh.hear(dialog, asked, outcome, response, now)
+            self.settled(dialog, now)
         elif outcome is not Outcome.PROVISIONAL:
             self.hear(dialog, Heard.BYE_DONE, now)  # 15.1.1: whatever came, or nothing
 
@@ -211,7 +246,10 @@ class Calls:
         self._tell(Ended, dialog, heard, now)
 
     def _tell(self, kind: type[Abandoned | Ended], dialog: Dialog, heard: Heard, now: float) -> None:
+        self.backlog.release(dialog.leg, now)
         self.refresh.over(dialog)
+        if self._station.voices is not None:
+            self._station.voices.release(dialog.leg)
         trace = self._station.traces.take(dialog.leg)
         call_id, reason = dialog.invite.call_id, REASON[heard]
         told = kind(leg=dialog.leg, sip_call_id=call_id, at=now, reason=reason, trace=trace)

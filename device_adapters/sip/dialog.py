@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A leg: one caller's dialog with us, from the INVITE to the BYE (RFC 3261 12, 13.3, 15), as a table."""
 
+import re
 from enum import Enum, auto
 
 from core.ids import Leg
@@ -11,6 +12,7 @@ from device_adapters.sip.offers import Offers
 from device_adapters.sip.reliable import Reliable
 from device_adapters.sip.request import request
 from device_adapters.sip.sessiontimer import SessionTimer
+from device_adapters.sip.settings import plain_host
 from device_adapters.sip.transaction import Transaction
 
 
@@ -145,6 +147,13 @@ LIVING = EARLY | {S.ANSWERED, S.TALKING, S.LEAVING}
 "Requests inside the leg are taken; once our BYE is out they get 481 (15.1.1)."
 
 
+ROUTES_MAX = 70
+"A request passes no more proxies than its Max-Forwards (8.1.1.6)."
+NOBODY = "sip:invalid"
+"Whom we ask of a peer that names neither Contact nor From: the address it was heard from decides."
+_REQUESTABLE = re.compile(r"[!-~]+")
+
+
 class Dialog:
     """One leg and what its messages need."""
 
@@ -220,9 +229,7 @@ class Dialog:
 
     def retarget(self, message: Message) -> None:
         """Take the Contact of a target refresh that was accepted (12.2.1.2, 12.2.2), and what else it says."""
-        contacts = message.listed("contact")
-        if contacts:
-            self.target = name_addr(contacts[0]).uri
+        self.target = _contact_of(message) or self.target
         if "allow" in message.headers:
             self.updates = takes_update(message)
 
@@ -236,7 +243,7 @@ class Dialog:
         """Build a request inside the dialog (12.2.1.1): what they called From is To now."""
         invite = self.invite
         ends = (f"{invite.headers['to'][0]};tag={self.leg}", invite.headers["from"][0], invite.call_id)
-        return request(method, self._target(), via, invite.listed("record-route"), ends, cseq, rest, body)
+        return request(method, self._target(), via, self._routes(), ends, cseq, rest, body)
 
     def next_hop(self) -> Address:
         """Return where our requests go: to the port that route or target name on the peer's own address.
@@ -244,16 +251,29 @@ class Dialog:
         Any other host is a name, or an address behind translation: then back to where it was heard from last
         (RFC 3261 12.2.1.1 without RFC 3263).
         """
-        routes = self.invite.listed("record-route")
+        routes = self._routes()
         host, port = host_port(name_addr(routes[0]).uri if routes else self._target())
-        return (host, port or 5060) if host == self.source[0] else self.source
+        ours = plain_host(host) == plain_host(self.source[0])
+        return (self.source[0], port or 5060) if ours else self.source
+
+    def _routes(self) -> list[str]:
+        return self.invite.listed("record-route")[:ROUTES_MAX]
 
     def _target(self) -> str:
         """Return the remote target: the Contact, else who they say they are."""
         if self.target:
             return self.target
-        contacts = self.invite.listed("contact")
-        return name_addr(contacts[0] if contacts else self.invite.get("from")).uri
+        return _contact_of(self.invite) or _askable(name_addr(self.invite.get("from")).uri) or NOBODY
+
+
+def _contact_of(message: Message) -> str:
+    contacts = message.listed("contact")
+    return _askable(name_addr(contacts[0]).uri) if contacts else ""
+
+
+def _askable(uri: str) -> str:
+    """Return a URI that may stand in a request line; an empty string else."""
+    return uri if _REQUESTABLE.fullmatch(uri) else ""
 
 
 def takes_update(message: Message) -> bool:

@@ -4,28 +4,31 @@
 Give one input, then take everything. Nothing a peer sends makes it raise.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal, cast
 
 from core.ids import Leg
-from device_adapters.sip.admission import Admission
 from device_adapters.sip.calls import Calls
 from device_adapters.sip.demands import KNOWN
 from device_adapters.sip.dialog import Dialog, Heard
 from device_adapters.sip.errors import RemoteProtocolError
-from device_adapters.sip.events import Address, Event
+from device_adapters.sip.events import Address, Elsewhere, Event
+from device_adapters.sip.house import House
+from device_adapters.sip.identity import caller_of
 from device_adapters.sip.keepalive import KeepAlive
 from device_adapters.sip.message import Request, Response, read_message
 from device_adapters.sip.offers import NOTHING_IN_COMMON
 from device_adapters.sip.reception import Reception, doorman_of
 from device_adapters.sip.reinvite import Reinvites
+from device_adapters.sip.reliable import State as Reliability
 from device_adapters.sip.sdp import NothingInCommonError
 from device_adapters.sip.settings import SipSettings
 from device_adapters.sip.station import Station
+from device_adapters.sip.transaction import INVITE, Outcome, Purpose, State, Transaction
 from device_adapters.sip.transaction import Heard as Befell
-from device_adapters.sip.transaction import Outcome, Purpose, State, Transaction
 from device_adapters.sip.within import Within
+from device_adapters.voices import Voices
 
 Transport = Literal["UDP", "TCP", "TLS"]
 COUNTED = {method: f"requests_{method.lower()}" for method in KNOWN}
@@ -42,14 +45,18 @@ class Endpoint:
         new_tag: Callable[[], str],
         transport: Transport = "UDP",
         secrets: Mapping[str, str] = NO_SECRETS,
-        admission: Admission | None = None,
+        house: House | None = None,
+        voices: Voices | None = None,
     ) -> None:
         """Take the passwords of the trunks that have a digest by trunk name (digest.py).
 
-        Several endpoints of one house share an `admission`: what was contracted holds for all of them together.
+        The endpoints of one `house` share its limits and its watch on trunks, and hear each other's requests.
+        Without `voices` the session is offered at `media_port`, and nobody speaks.
         """
         self._settings = settings
-        self._station = station = Station(settings, address, transport, admission or Admission(settings))
+        self._house = house or House(settings)
+        self._number = self._house.join(self)
+        self._station = station = Station(settings, address, transport, self._house, voices)
         self._counters = station.counters
         self._timers = station.timers
         self._events = station.events
@@ -68,8 +75,11 @@ class Endpoint:
 
     def receive_datagram(self, data: bytes, addr: Address, now: float) -> None:
         """Take one datagram from the network. Never raises."""
-        if self._settings.only_trunks and self._admission.drop(addr):
+        if self._admission.drop(addr):
             self._counters["unknown_source"] += 1
+            return
+        if not self._layer.reliable and self._admission.too_much(addr, len(data), now):
+            self._counters["strangers_unread"] += 1  # who is owed an answer says it again
             return
         try:
             message = read_message(data)
@@ -117,9 +127,26 @@ class Endpoint:
         """Hand over the oldest event not yet taken."""
         return self._events.popleft() if self._events else self._keep_alive.next_event()
 
-    def unreachable(self, addr: Address, now: float) -> None:
-        """Take it that what we sent there cannot be carried: a connection that does not open."""
-        self._layer.unreachable(addr, now)
+    def unreachable(self, lost: Iterable[tuple[bytes, Address]], now: float) -> None:
+        """Take it that some of `datagrams_to_send` could not be carried: no connection opens, or there is no room."""
+        self._layer.unreachable(lost, now)
+
+    def sources(self) -> set[Address]:
+        """Return where the far sides of our legs were heard from last."""
+        return self._calls.sources()
+
+    # The other listeners of the house
+
+    def knows(self, request: Request) -> bool:
+        """Tell whether a request that came by another listener belongs to a leg of ours."""
+        meant = "INVITE" if request.method in ("ACK", "CANCEL") else request.method
+        if self._layer.find(request.key(meant)) is not None or self._calls.of(request) is not None:
+            return True
+        return request.method == "CANCEL" and self._layer.sibling(request) is not None
+
+    def hear(self, request: Request, now: float) -> None:
+        """Take a request that came by another listener; its source says how the answer goes back."""
+        self._request(request, now)
 
     # Commands
 
@@ -141,9 +168,18 @@ class Endpoint:
             self._calls.command(leg, Heard.REFUSE, now, 480)
 
     def adopt(
-        self, raw: bytes, addr: Address, leg: Leg, state: Literal["ringing", "answered"], now: float
+        self,
+        raw: bytes,
+        addr: Address,
+        leg: Leg,
+        state: Literal["ringing", "answered"],
+        now: float,
+        cseq: int = 0,
     ) -> bool:
-        """Take up a call of the process before us from its INVITE and our To tag; False if it cannot be."""
+        """Take up a call of the process before us from its INVITE and our To tag; False if it cannot be.
+
+        Our requests count on from `cseq`, which must lie beyond what that process used: seconds of the wall clock do.
+        """
         try:
             invite = read_message(raw)
             if not isinstance(invite, Request):
@@ -154,7 +190,7 @@ class Endpoint:
             return False
         if leg in self._calls or self._layer.find(invite.key("INVITE")) is not None:
             return False
-        self._calls.adopt(invite, leg, state, now)
+        self._calls.adopt(invite, leg, state, now, cseq)
         return True
 
     def drain(self, on: bool) -> None:
@@ -189,7 +225,8 @@ class Endpoint:
 
     def _invite(self, request: Request, now: float) -> None:
         """Take a new call (RFC 3261 8.2, 13.3), whatever cosmetic faults it has."""
-        refusal = self._reception.refusal(request, self._admission.legs, now)
+        who = caller_of(request)
+        refusal = self._reception.refusal(request, who[0], self._admission.legs, now)
         if refusal is not None:
             self._layer.say_once(request, *refusal)
             return
@@ -199,7 +236,7 @@ class Endpoint:
         except NothingInCommonError:
             self._layer.say_once(request, 488, NOTHING_IN_COMMON)
             return
-        self._calls.begin(dialog, now)
+        self._calls.begin(dialog, who, now)
 
     def _told(self, asked: Transaction, outcome: Outcome, response: Response | None, now: float) -> None:
         """Tell whoever asked what became of it."""
@@ -211,14 +248,17 @@ class Endpoint:
     def _ack(self, request: Request, now: float) -> None:
         transaction = self._layer.find(request.key("INVITE"))
         if transaction is not None:
+            assert transaction.machine is INVITE, "a key with INVITE belongs to another machine"
             self._traces.heard(transaction.leg, request.raw, now)
             self._layer.hear(transaction, Befell.ACK, now)
         dialog = self._calls.of(request)
+        if dialog is None and transaction is None:
+            self._passed_on(request, now)
         if dialog is None or request.cseq != dialog.unconfirmed.cseq:
             return
         if transaction is None:
             self._traces.heard(dialog.leg, request.raw, now)
-        dialog.source = request.source
+        self._moved(dialog, request)
         self._calls.answering.confirmed(dialog, request)
         self._calls.hear(dialog, Heard.ACK, now)
 
@@ -228,7 +268,8 @@ class Endpoint:
         if meant is None and (meant := self._layer.sibling(request)) is not None:
             self._counters["anomaly_cancel_branch"] += 1  # a hang-up is never missed for a wrong branch
         if meant is None:
-            self._layer.say_once(request, 481)
+            if not self._passed_on(request, now):
+                self._layer.say_once(request, 481)
             return
         self._traces.heard(meant.leg, request.raw, now)
         self._station.reply(request, meant.leg, 200, now)
@@ -240,16 +281,35 @@ class Endpoint:
         """Take a request that names a tag of ours (RFC 3261 12.2.2)."""
         dialog = self._calls.of(request)
         if dialog is None:
-            self._layer.say_once(request, 400 if request.faults else 481)
+            if not self._passed_on(request, now):
+                self._layer.say_once(request, 400 if request.faults else 481)
             return
-        dialog.source = request.source
+        self._moved(dialog, request)
         self._traces.heard(dialog.leg, request.raw, now)
         if request.method == "BYE":
             self._bye(dialog, request, now)
             return
         self._within.take(dialog, request, now)
-        if request.method == "PRACK":
+        self._calls.settled(dialog, now)
+        if request.method == "PRACK" and dialog.reliable.state is not Reliability.UNHEARD:
             self._calls.pracked(dialog, now)
+
+    def _passed_on(self, request: Request, now: float) -> bool:
+        """Let the listener whose leg it belongs to hear a request; the answer goes out here (18.2.2)."""
+        if isinstance(request.source, Elsewhere):
+            return False
+        other = self._house.whose(request, self._number)
+        if other is None:
+            return False
+        self._counters["passed_on"] += 1
+        request.source = Elsewhere(self._layer.reply_to(request), self._number)
+        other.hear(request, now)
+        return True
+
+    def _moved(self, dialog: Dialog, request: Request) -> None:
+        """Note where the peer is heard from; by another listener, it cannot be asked there."""
+        if not isinstance(request.source, Elsewhere):
+            dialog.source = request.source
 
     def _bye(self, dialog: Dialog, request: Request, now: float) -> None:
         """Obey a BYE (15.1.2), out of order, too: whoever knows all three names of the leg may end it."""

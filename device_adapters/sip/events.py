@@ -1,13 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the endpoint tells its owner. Each is told once per leg, however often the peer repeats itself."""
 
+from typing import Self
+
 import msgspec
 
 from core.events import Location
 from core.ids import Leg
+from device_adapters.voices import Side
 
 Address = tuple[str, int]
 "IP address and port."
+
+
+class Elsewhere(tuple[str, int]):
+    """Where an answer goes by another listener than the leg's: the one its question came by (RFC 3261 18.2.2)."""
+
+    by: int
+    "That listener's number."
+
+    def __new__(cls, to: Address, by: int) -> Self:
+        """Return the address `to`, and by which listener it is reached."""
+        made = super().__new__(cls, to)
+        made.by = by
+        return made
 
 
 class SipEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +85,12 @@ class Keyed(SipEvent, frozen=True, kw_only=True):
 
     key: str
     "`0` to `9`, `*`, `#`, `A` to `D`."
+
+
+class Talking(SipEvent, frozen=True, kw_only=True):
+    """An answered leg's voice goes there, for the first time or from now on. For who has the voice: no fact."""
+
+    side: Side
 
 
 class TrunkChanged(msgspec.Struct, frozen=True, kw_only=True):

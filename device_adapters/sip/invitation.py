@@ -2,7 +2,6 @@
 """Reading an INVITE as a call: who calls, whom, from where. Nothing in here can refuse a caller a ring."""
 
 from collections import Counter
-from collections.abc import Callable
 
 from core.ids import Leg
 from device_adapters.pidf import Place, UnreadableLocationError
@@ -10,7 +9,6 @@ from device_adapters.sip.body import parts_of
 from device_adapters.sip.events import Invited
 from device_adapters.sip.grammar import user_of
 from device_adapters.sip.identity import access_of, attestation_of, diverted_from, wants_privacy
-from device_adapters.sip.identity import caller_of as caller_of
 from device_adapters.sip.message import Request
 from device_adapters.sip.pidf import place_of, references
 
@@ -22,10 +20,10 @@ NOWHERE = Place(None, "")
 
 
 def invited(
-    request: Request, leg: Leg, now: float, counters: Counter[str], often: Callable[[str, float], int]
+    request: Request, leg: Leg, who: tuple[str, str], often: int, now: float, counters: Counter[str]
 ) -> Invited:
-    """Return the event a new INVITE is; `often` counts the calls of a number within the hour, this one included."""
-    caller, display_name = caller_of(request)
+    """Return the event a new INVITE is: `who` is number and display name, which called so `often` within the hour."""
+    caller, display_name = who
     place = NOWHERE if request.get("content-type") in PLAIN else _place(request, counters)
     more = not MORE.isdisjoint(request.headers)
     return Invited(
@@ -44,7 +42,7 @@ def invited(
         attestation=attestation_of(request, caller, counters) if more else "",
         access=access_of(request, counters) if more else "",
         locate_at=references(request) if more else (),
-        calls_in_hour=often(caller, now),
+        calls_in_hour=often,
     )
 
 

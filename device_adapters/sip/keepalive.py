@@ -4,9 +4,10 @@
 from core.ids import Leg
 from device_adapters.sip.events import Address, TrunkChanged
 from device_adapters.sip.message import MAGIC_COOKIE, Response
+from device_adapters.sip.settings import way_of
 from device_adapters.sip.station import Station
 from device_adapters.sip.transaction import CLIENT, Outcome, Purpose
-from device_adapters.sip.trunks import Trunks, options
+from device_adapters.sip.trunks import options
 
 NO_LEG = Leg("")
 
@@ -16,24 +17,27 @@ class KeepAlive:
 
     def __init__(self, station: Station) -> None:
         self._station = station
-        self._trunks = Trunks(station.settings, station.transport)
-        self._asks = self._trunks.next_due() is not None
+        self._trunks = station.house.trunks
+        self._way = way_of(station.transport.lower(), station.sent_by.rpartition(":")[0])
+        self._asks = self._trunks.claim(self._way)
+        "The first listener of its kind asks; all hear."
+        self._watches = len(self._trunks) > 0
         self._asked = 0
 
     def next_due(self) -> float | None:
         """Return when `ask` wants to be called."""
-        return self._trunks.next_due() if self._asks else None
+        return self._trunks.next_due(self._way) if self._asks else None
 
     def ask(self, now: float) -> None:
         """Send OPTIONS where it is time."""
         if not self._asks:
             return
-        for _, address in self._trunks.to_ask(now):
+        for _, address in self._trunks.to_ask(self._way, now):
             self._ask(address, now)
 
     def heard(self, source: Address, now: float) -> None:
         """Take any request of a trunk as life."""
-        if self._asks:
+        if self._watches:
             self._trunks.heard(source[0], now)
 
     def told(self, peer: Address, outcome: Outcome, response: Response | None, now: float) -> None:
@@ -43,16 +47,16 @@ class KeepAlive:
         elif (
             outcome is Outcome.UNREACHABLE
         ):  # a silence is counted by trunks.py, which waits less than timer F
-            self._trunks.silent(peer, now)
+            self._trunks.silent(peer, now, refused=True)
 
     def next_event(self) -> TrunkChanged | None:
         """Hand over the oldest change not yet taken."""
         return self._trunks.events.popleft() if self._trunks.events else None
 
     def statistics(self) -> dict[str, int]:
-        """Return how many trunks stand how."""
+        """Return how many of the trunks we ask stand how."""
         found: dict[str, int] = {}
-        for standing in self._trunks.standing().values():
+        for standing in self._trunks.standing(self._way).values() if self._asks else ():
             found[f"trunks_{standing}"] = found.get(f"trunks_{standing}", 0) + 1
         return found
 

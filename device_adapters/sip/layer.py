@@ -2,10 +2,11 @@
 """The transaction layer: live transactions, their timers, and everything on its way out (RFC 3261 17)."""
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from core.ids import Leg
-from device_adapters.sip.events import Address
+from device_adapters.sip.events import Address, Elsewhere
+from device_adapters.sip.house import Remembered
 from device_adapters.sip.message import Request, Response
 from device_adapters.sip.request import ack_of_refusal
 from device_adapters.sip.response import SENT, SENT_OTHER, respond, stateless_tag
@@ -51,8 +52,8 @@ class TransactionLayer:
         self.reliable = transport in RELIABLE
         self.server = ""
         "The Server line of what is said once."
-        self.strangers = 0
-        "Live transactions of peers nobody listed."
+        self.remembered = Remembered()
+        "The transactions of all listeners of the house."
         self.is_stranger: Callable[[Address], bool] = lambda source: False
         self.said: Callable[[str, bytes, float], None] = lambda leg, data, now: None
         "Is told of everything that is said for a leg."
@@ -83,15 +84,17 @@ class TransactionLayer:
 
     def reply_to(self, request: Request) -> Address:
         """Return where responses go: over TCP and TLS, the connection it came by (RFC 3261 18.2.2)."""
-        return request.source if self.reliable else request.reply_to()
+        found = request.source
+        return found if self.reliable or isinstance(found, Elsewhere) else request.reply_to()
 
     def open(self, machine: Machine, request: Request, leg: Leg) -> Transaction:
         """Begin a server transaction."""
         opened = Transaction(machine, request.key(request.method), self.reply_to(request), leg)
+        self.remembered.held += opened.key not in self._live
         self._live[opened.key] = opened
         if self.is_stranger(request.source):
             opened.stranger = True
-            self.strangers += 1
+            self.remembered.strangers += 1
         if machine is INVITE and not request.to_tag:
             opened.merge_key = _merge_key(request)
             self._merged[opened.merge_key] = opened
@@ -103,6 +106,7 @@ class TransactionLayer:
         """Begin a client transaction and send its request."""
         opened = Transaction(machine, key, peer, leg, purpose)
         opened.last = data
+        self.remembered.held += key not in self._live
         self._live[key] = self._asked[key] = opened
         self._moved(opened, None, now)
         self.send_for(leg, data, peer, now)
@@ -122,9 +126,10 @@ class TransactionLayer:
         if act in (Act.TELL_OWNER, Act.ACK_AND_TELL):
             self.owner(asked, OUTCOME[heard], response, now)
 
-    def unreachable(self, peer: Address, now: float) -> None:
-        """Take it that nothing we asked of this peer will be answered (RFC 3261 17.1.4)."""
-        for asked in [asked for asked in self._asked.values() if asked.peer == peer]:
+    def unreachable(self, lost: Iterable[tuple[bytes, Address]], now: float) -> None:
+        """Take it that what we asked with these messages will not be answered (RFC 3261 17.1.4)."""
+        gone = set(lost)
+        for asked in [asked for asked in self._asked.values() if (asked.last, asked.peer) in gone]:
             if self.hear(asked, Heard.UNREACHABLE, now) is Act.TELL_OWNER:
                 self.owner(asked, Outcome.UNREACHABLE, None, now)
 
@@ -207,7 +212,8 @@ class TransactionLayer:
         del self._live[transaction.key]
         self._merged.pop(transaction.merge_key, None)
         self._asked.pop(transaction.key, None)
-        self.strangers -= transaction.stranger
+        self.remembered.held -= 1
+        self.remembered.strangers -= transaction.stranger
 
 
 def _merge_key(request: Request) -> Key:

@@ -7,6 +7,7 @@ from device_adapters.sip.errors import RemoteProtocolError
 from device_adapters.sip.events import Address
 from device_adapters.sip.grammar import host_port, name_addr
 from device_adapters.sip.message import Response, read_message
+from device_adapters.sip.settings import plain_host
 
 
 def next_hop(data: bytes, source: Address, listed: Container[str], default_port: int) -> Address | None:
@@ -24,4 +25,5 @@ def next_hop(data: bytes, source: Address, listed: Container[str], default_port:
         return None if message.via is None else (source[0], message.via.port or default_port)
     routes = message.listed("route")
     host, port = host_port(name_addr(routes[0]).uri if routes else message.uri)
+    host = plain_host(host)
     return (host if host in listed else source[0], port or default_port)

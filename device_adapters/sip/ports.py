@@ -2,22 +2,20 @@
 """The listeners of `sip.listen`, each with the endpoint that speaks through it."""
 
 import secrets
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Literal, Protocol
 
-import msgspec
-
-from core.ids import Leg
-from device_adapters.sip.admission import Admission
+from device_adapters.sip.dialler import Lost
 from device_adapters.sip.endpoint import Endpoint
-from device_adapters.sip.events import Abandoned, Address, Ended, Event, Invited
+from device_adapters.sip.events import Address
+from device_adapters.sip.house import House
 from device_adapters.sip.settings import SipSettings, Transport, listen_address
 from device_adapters.sip.sockets import room_for
 from device_adapters.sip.tcp import StreamListener
 from device_adapters.sip.tls import TlsContexts
 from device_adapters.sip.udp import UdpSocket, reachable_host
+from device_adapters.voices import Voices
 
 TAG_BYTES = 8
 "RFC 3261 19.3 asks for 32 random bits; a leg is unique for ever, so 64."
@@ -27,7 +25,7 @@ SPOKEN: dict[Transport, Literal["UDP", "TCP", "TLS"]] = {"udp": "UDP", "tcp": "T
 
 Received = Callable[[int, bytes, Address], None]
 "The listener's number, what came, and from where."
-Unreachable = Callable[[int, Address], None]
+Unreachable = Callable[[int, Lost], None]
 
 
 class Link(Protocol):
@@ -46,35 +44,6 @@ class Link(Protocol):
         ...
 
 
-class Legs:
-    """Over which connections the legs of a listener came."""
-
-    def __init__(self) -> None:
-        self._peers: dict[Leg, Address] = {}
-        self._held: Counter[Address] = Counter()
-
-    def note(self, event: Event) -> None:
-        """Take in what the endpoint tells."""
-        match event:
-            case Invited(leg=leg, peer=peer):
-                self.add(leg, peer)
-            case Abandoned(leg=leg) | Ended(leg=leg):
-                peer = self._peers.pop(leg, ("", 0))
-                self._held[peer] -= 1
-                if self._held[peer] <= 0:
-                    del self._held[peer]
-
-    def add(self, leg: Leg, peer: Address) -> None:
-        """Hold a leg."""
-        if leg not in self._peers:
-            self._peers[leg] = peer
-            self._held[peer] += 1
-
-    def holds(self, peer: Address) -> bool:
-        """Tell whether a leg came from there."""
-        return peer in self._held
-
-
 class Port:
     """One listener: its link, and the endpoint that speaks through it."""
 
@@ -83,8 +52,6 @@ class Port:
         self.address = address
         self.link = link
         self.endpoint = endpoint
-        self.legs: Legs | None = None
-        "None for UDP: there is nothing to keep open."
 
     def __str__(self) -> str:
         host, port = self.address
@@ -102,16 +69,17 @@ class Opener:
         now: Callable[[], float],
         contexts: TlsContexts | None,
         passwords: Mapping[str, str],
+        voices: Voices | None = None,
     ) -> None:
         self._settings = settings
         self._received = received
         self._unreachable = unreachable
-        self._admission = Admission(settings)
+        self._house = House(settings)
         self._now = now
         self._contexts = contexts
         self._passwords = passwords
+        self._voices = voices
         self._opened = 0
-        self._calling: set[Transport] = set()
         streams = sum(not listen.startswith("udp:") for listen in settings.listen)
         self._room = room_for(streams * settings.connections_max) // streams if streams else 0
 
@@ -120,21 +88,18 @@ class Opener:
         transport, host, port = listen_address(listen)
         received = partial(self._received, self._opened)
         link: UdpSocket | StreamListener
-        legs: Legs | None = None
         if transport == "udp":
             link = UdpSocket(received)
             bound = await link.open(host, port, self._settings.receive_buffer_bytes)
         else:
-            legs = Legs()
             contexts = self._contexts if transport == "tls" else None
             link = StreamListener(
                 transport, self._settings, received, self._now,
-                contexts=contexts, room=self._room, holds=legs.holds,
+                contexts=contexts, room=self._room, holding=lambda: opened.endpoint.sources(),
                 unreachable=partial(self._unreachable, self._opened),
             )  # fmt: skip
             bound = link.open(host, port)
         opened = Port(transport, bound, link, self._endpoint(transport, bound))
-        opened.legs = legs
         self._opened += 1
         return opened
 
@@ -143,23 +108,15 @@ class Opener:
         host = self._settings.host
         return host if host and (":" in host) == (":" in bound) else reachable_host(bound)
 
-    def settings_of(self, transport: Transport) -> SipSettings:
-        """Return what the next listener goes by: only the first of its transport calls on trunks."""
-        settings = self._settings
-        if transport in self._calling:
-            quiet = tuple(msgspec.structs.replace(trunk, keep_alive_s=0) for trunk in settings.trunks)
-            settings = msgspec.structs.replace(settings, trunks=quiet)
-        self._calling.add(transport)
-        return settings
-
     def _endpoint(self, transport: Transport, bound: Address) -> Endpoint:
         return Endpoint(
-            self.settings_of(transport),
+            self._settings,
             (self.shown(bound[0]), bound[1]),
             partial(_new_tag, self._opened),
             SPOKEN[transport],
             self._passwords,
-            self._admission,
+            self._house,
+            self._voices,
         )
 
 

@@ -4,7 +4,7 @@
 from array import array
 from collections import OrderedDict
 
-from device_adapters.sip.grammar import WITHHELD
+from core.calls.number import plain
 
 NS = 1_000_000_000
 SLOT_S = 300
@@ -40,11 +40,11 @@ class Bucket:
             self._at_ns = at_ns
         return self._held >= NS
 
-    def take(self, now: float) -> bool:
-        """Let one pass if one may."""
+    def take(self, now: float, many: int = 1) -> bool:
+        """Let so many pass if one may: what is more than there is, is owed."""
         if not self.has(now):
             return False
-        self._held -= NS
+        self._held -= many * NS
         return True
 
 
@@ -85,18 +85,18 @@ class CallerCounts:
 
     def look(self, caller: str, now: float) -> int:
         """Return how often a number called within the hour; 0 for a withheld one."""
-        count = self._counts.get(caller[:CALLER_CHARS_MAX])
+        count = self._counts.get(plain(caller[:CALLER_CHARS_MAX]))
         if count is None:
             return 0
         count.turn_to(int(now // SLOT_S))
         return count.total
 
     def add(self, caller: str, now: float) -> int:
-        """Count a call; return how many this makes within the hour, 0 when the number was withheld."""
-        if caller.lower() in WITHHELD:
+        """Count a call; return how many this makes within the hour, 0 when nobody can be told by the number."""
+        key = plain(caller[:CALLER_CHARS_MAX])
+        if not key:
             return 0
         slot = int(now // SLOT_S)
-        key = caller[:CALLER_CHARS_MAX]
         count = self._counts.get(key)
         if count is None:
             self._make_room(slot)

@@ -14,7 +14,6 @@ from device_adapters.sip.demands import (
 from device_adapters.sip.digest import Doorman
 from device_adapters.sip.events import Address
 from device_adapters.sip.grammar import scheme_of
-from device_adapters.sip.identity import caller_of
 from device_adapters.sip.message import Request
 from device_adapters.sip.response import ACCEPT, ALLOW, SUPPORTED
 from device_adapters.sip.settings import SipSettings
@@ -35,7 +34,7 @@ class Reception:
         self.draining = False
         "Take no new calls."
 
-    def refusal(self, request: Request, held: int, now: float) -> Refusal | None:
+    def refusal(self, request: Request, caller: str, held: int, now: float) -> Refusal | None:
         """Return why a new call is not taken, or None; `held` are the legs there are (RFC 3261 8.2)."""
         station, settings = self._station, self._station.settings
         request.overload = station.admission.overload(request, held, now)
@@ -52,7 +51,6 @@ class Reception:
             station.counters["calls_refused"] += 1
             return Refusal(503, station.retry)
         room = station.has_room(request.source)
-        caller = caller_of(request)[0] if station.admission.nearly_full(held) else ""
         shed = station.admission.refusal(request, caller, now, held, room)
         if shed is None:
             return None
@@ -68,7 +66,7 @@ class Reception:
     def to_stranger(self, request: Request, held: int, now: float) -> Refusal:
         """Return the answer to what belongs to no call: the same to everybody, whatever calls there are."""
         request.overload = self._station.admission.overload(request, held, now)
-        if self.draining or self._station.admission.nearly_full(held):
+        if self.draining or self._no_room_for(request, held):
             self._station.counters["shed"] += 1
             return Refusal(503, self._station.retry)
         if request.faults:
@@ -80,6 +78,13 @@ class Reception:
         if scheme_of(request.uri) not in SCHEMES:
             return Refusal(416)
         return refusal_of_options(request) or Refusal(200, ALLOW + ACCEPT + SUPPORTED)
+
+    def _no_room_for(self, request: Request, held: int) -> bool:
+        """Tell whether to spare ourselves an answer; a trunk that is told 503 takes its calls elsewhere."""
+        admission = self._station.admission
+        if admission.listed(request.source):
+            return admission.full(held)
+        return admission.nearly_full(held)
 
 
 def doorman_of(

@@ -8,8 +8,9 @@ from device_adapters.sip.dialog import Dialog, State
 from device_adapters.sip.dialog import Heard as Befell
 from device_adapters.sip.message import Request, Response
 from device_adapters.sip.offers import CONTENT, Move, Owed
+from device_adapters.sip.request import cseq_of
 from device_adapters.sip.response import ALLOW
-from device_adapters.sip.sessiontimer import TRIES_MAX, Act, Heard, terms_of
+from device_adapters.sip.sessiontimer import STAND_S, TRIES_MAX, Act, Heard, terms_of
 from device_adapters.sip.sessiontimer import State as Turn
 from device_adapters.sip.station import Station
 from device_adapters.sip.timers import Timer
@@ -42,14 +43,14 @@ class Refresh:
     def adopt(self, dialog: Dialog, now: float) -> None:
         """Begin the timer of a leg of the process before us.
 
-        Nobody knows when it was refreshed last. If it is on us, that is at most half the interval ago: refresh
-        within a quarter, each leg at its own moment.
+        Nobody knows when it was refreshed last, whose turn it has become since the INVITE, or what their Contact is
+        now: refresh within a quarter of the session, each leg at its own moment, and settle all that anew.
         """
         self.settle(dialog, dialog.invite, now)
         timer = dialog.session_timer
-        if timer.state is Turn.WE_WAIT:
-            spread_s = timer.expires_s / 4 * (crc32(dialog.leg.encode()) % 1000) / 1000
-            self._station.timers.set(Timer.SESSION, dialog.leg, now + spread_s)
+        self._do(dialog, timer.alive(now), now)
+        spread_s = timer.expires_s / 4 * (crc32(dialog.leg.encode()) % 1000) / 1000
+        self._station.timers.set(Timer.SESSION, dialog.leg, now + spread_s)
 
     def due(self, dialog: Dialog, now: float) -> None:
         """Let half of the interval, or its end, come; not before the answer itself was confirmed."""
@@ -67,7 +68,7 @@ class Refresh:
         before = dialog.session_timer.state
         dialog.session_timer.step(Heard.OVER)
         self._station.timers.drop(Timer.SESSION, dialog.leg)
-        if before is Turn.WE_PAUSE:
+        if before in (Turn.WE_PAUSE, Turn.WE_STAND):
             self._station.timers.drop(Timer.REFRESH_AGAIN, dialog.leg)
 
     def hear(
@@ -78,7 +79,7 @@ class Refresh:
             return
         by_invite = asked.machine is REINVITE
         if response is not None and response.status < 300:
-            self._accepted(dialog, response, by_invite, now)
+            self._accepted(dialog, asked, response, now)
             return
         if by_invite:
             dialog.offers.move(Move.THEY_ANSWER)
@@ -106,9 +107,10 @@ class Refresh:
         self._station.counters["refresh_refused"] += 1
         return Heard.REFUSED if timer.peer_knows else timer.alive(now)
 
-    def _accepted(self, dialog: Dialog, response: Response, by_invite: bool, now: float) -> None:
+    def _accepted(self, dialog: Dialog, asked: Transaction, response: Response, now: float) -> None:
+        by_invite, cseq = asked.machine is REINVITE, cseq_of(asked.last)
         if by_invite:
-            if dialog.ack_cseq == response.cseq:  # RFC 3261 13.2.2.4: each 2xx gets the ACK again
+            if dialog.ack_cseq == cseq:  # RFC 3261 13.2.2.4: each 2xx gets the ACK again
                 self._send_ack(dialog, now)
                 return
             dialog.offers.hear_answer(response)
@@ -116,7 +118,7 @@ class Refresh:
         if living:
             dialog.retarget(response)
         if by_invite:
-            self._acknowledge(dialog, response.cseq, now)
+            self._acknowledge(dialog, cseq, now)
         if living:
             self._do(dialog, dialog.session_timer.agreed(terms_of(response), now), now)
 
@@ -134,7 +136,7 @@ class Refresh:
         timer = dialog.session_timer
         before = timer.state
         act = timer.step(heard)
-        if before is Turn.WE_PAUSE and timer.state is not before:
+        if before in (Turn.WE_PAUSE, Turn.WE_STAND) and timer.state is not before:
             self._station.timers.drop(Timer.REFRESH_AGAIN, dialog.leg)
         match act:
             case Act.WAIT_HALF:
@@ -145,6 +147,8 @@ class Refresh:
                 self._ask(dialog, now)
             case Act.PAUSE:
                 self._station.timers.set(Timer.REFRESH_AGAIN, dialog.leg, now + self._pause_s(dialog))
+            case Act.STAND:
+                self._station.timers.set(Timer.REFRESH_AGAIN, dialog.leg, now + STAND_S)
             case Act.TELL_EXPIRED:
                 self._hear(dialog, Befell.EXPIRED, now)
             case Act.TELL_GONE:

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests of ours by joining, and the ACK that confirms a refusal."""
 
-from device_adapters.sip.message import Request, Response, read_message
+from device_adapters.sip.message import Response
+
+KEPT = ("Via: ", "Max-Forwards: ", "Route: ", "From: ", "Call-ID: ")
+"Lines of our INVITE that its ACK repeats (RFC 3261 17.1.1.3)."
 
 
 def request(
@@ -21,7 +24,14 @@ def request(
 
 def ack_of_refusal(asked: bytes, refusal: Response) -> bytes:
     """Return the ACK of a response of 300 and above to our INVITE (RFC 3261 17.1.1.3)."""
-    invite = read_message(asked)
-    assert isinstance(invite, Request), "we asked something that is no request"
-    ends = (invite.get("from"), refusal.get("to") or invite.get("to"), invite.call_id)
-    return request("ACK", invite.uri, invite.via_text, invite.headers.get("route", []), ends, invite.cseq)
+    first, *lines = asked.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+    said = [line for line in lines if line.startswith(KEPT)]
+    to = refusal.get("to") or next(line for line in lines if line.startswith("To: "))[4:]
+    number = f"CSeq: {cseq_of(asked)} ACK"
+    head = [f"ACK {first.partition(' ')[2]}", *said, f"To: {to}", number, "Content-Length: 0"]
+    return ("\r\n".join(head) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+def cseq_of(asked: bytes) -> int:
+    """Return the CSeq of a request of ours."""
+    return int(asked.partition(b"\r\nCSeq: ")[2].partition(b" ")[0])

@@ -68,7 +68,7 @@ def respond(
     headers = request.headers
     to = headers["to"][0]
     if tag and not request.to_tag:
-        to = f"{to};tag={tag}"
+        to = f"{to.removesuffix(';tag=')};tag={tag}"
     routes = ""
     if routed and "record-route" in headers:
         routes = "".join([f"Record-Route: {line}\r\n" for line in headers["record-route"]])

@@ -87,7 +87,7 @@ class Ringing:
             reliable.owes_answer = (
                 True  # 5: who invited without an offer gets it in the first reliable response
             )
-            body = dialog.offers.session.said
+            body = dialog.offers.first_said()
             dialog.offers.move(Move.WE_OFFER)
             lines += CONTENT
         reliable.data = self._say(dialog, status, phrase, lines, body, now)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Offer and answer: A-law first, mu-law else, and the keys the caller presses (RFC 3264, 8866, 4733).
 
-There is no media process yet. The address and port are configured, and every answer says what one with a
-media process would say: the mirror of the offered direction, so that a hold is answered as a hold. Every m=
-line is answered in its place; what we cannot talk gets port 0.
+Whoever has the voice gives each leg its port; without, the port is configured, and every answer says what one
+with a voice would say: the mirror of the offered direction, so that a hold is answered as a hold. Every m= line is
+answered in its place; what we cannot talk gets port 0.
 """
 
 from typing import NamedTuple

@@ -12,7 +12,10 @@ DIGITS_MAX = 9
 MIN_SE_S = 90
 "RFC 4028 4: no session is shorter."
 TRIES_MAX = 8
-"Refreshes in a row that met one of theirs, or were too brief: after that we wait for the end (guess)."
+"Refreshes in a row that met one of theirs, or were too brief: after that we stand back for STAND_S (guess)."
+STAND_S = 30
+"""A refusal may be a moment's: a border controller that restarts, a proxy without a route. Asked again this often
+until the session's end, which alone decides (guess)."""
 
 
 class State(Enum):
@@ -29,7 +32,7 @@ class State(Enum):
     WE_PAUSE = auto()
     "It met one of theirs; once more in a moment."
     WE_STAND = auto()
-    "Refused: the call goes on until the session ends by itself."
+    "Refused: the call goes on, and is asked for again by and by, until the session ends."
     THEY = auto()
     "It is on them."
 
@@ -64,6 +67,7 @@ class Act(Enum):
     WAIT_END = auto()
     ASK = auto()
     PAUSE = auto()
+    STAND = auto()
     TELL_EXPIRED = auto()
     TELL_GONE = auto()
 
@@ -79,13 +83,14 @@ NEXT: dict[tuple[State, Heard], tuple[State, Act]] = AGREED | {
     (S.WE_WAIT, H.OVER): (S.OFF, A.NOTHING),
     (S.WE_ASK, H.CROSSED): (S.WE_PAUSE, A.PAUSE),
     (S.WE_ASK, H.ANOTHER_WAY): (S.WE_ASK, A.ASK),
-    (S.WE_ASK, H.REFUSED): (S.WE_STAND, A.NOTHING),
+    (S.WE_ASK, H.REFUSED): (S.WE_STAND, A.STAND),
     (S.WE_ASK, H.GONE): (S.OFF, A.TELL_GONE),
     (S.WE_ASK, H.DUE): (S.OFF, A.TELL_EXPIRED),
     (S.WE_ASK, H.OVER): (S.OFF, A.NOTHING),
     (S.WE_PAUSE, H.AGAIN): (S.WE_ASK, A.ASK),
     (S.WE_PAUSE, H.DUE): (S.OFF, A.TELL_EXPIRED),
     (S.WE_PAUSE, H.OVER): (S.OFF, A.NOTHING),
+    (S.WE_STAND, H.AGAIN): (S.WE_ASK, A.ASK),
     (S.WE_STAND, H.DUE): (S.OFF, A.TELL_EXPIRED),
     (S.WE_STAND, H.OVER): (S.OFF, A.NOTHING),
     (S.THEY, H.DUE): (S.OFF, A.TELL_EXPIRED),
@@ -127,11 +132,13 @@ class SessionTimer:
         row = NEXT.get((self.state, heard))
         if row is None:
             return Act.NOTHING
+        if self.state is State.WE_STAND:
+            self.tries = 0
         self.state, act = row
         if act is Act.ASK:
             self.tries += 1
             if self.tries > TRIES_MAX:
-                self.state, act = State.WE_STAND, Act.NOTHING
+                self.state, act = State.WE_STAND, Act.STAND
         return act
 
     def agree(self, terms: Terms, usual_s: int, now: float) -> Heard:

@@ -17,6 +17,9 @@ Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Octets = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 "setsockopt takes a C int."
 
+Way = tuple[str, bool]
+"A transport, and whether it is IPv6."
+
 MAPPED = "::ffff:"
 "An IPv6 socket shows IPv4 peers so (RFC 4291 2.5.5.2)."
 _LISTEN = re.compile(r"(udp|tcp|tls):(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
@@ -118,8 +121,14 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     insistent_per_hour: Positive = 30
     """From this many calls of one number within the hour on, it is refused first when the house is nearly full
     (`shed_percent`), and never while there is room. A city's worst caller rang 16,779 times a day: 700 an hour."""
-    strangers_per_s: Positive = 50
+    insistent_per_s: Positive = 50
+    """Calls of insistent numbers taken up in a second, all together; the others wait on 100 Trying, in turn, and none
+    is refused for it. A tenth of what a process holds (guess)."""
+    strangers_per_s: Positive = 10
     "With trunks listed: new calls a second from all unlisted peers together; beyond, 503. Ten times that in a burst."
+    strangers_datagrams_per_s: Positive = 2_000
+    """With trunks listed: datagrams a second from all unlisted peers together, each 2,500 octets more counting as one
+    more; beyond, unread. A tenth of a core, and two hundred for each of their new calls (guess)."""
     shed_percent: Annotated[int, msgspec.Meta(ge=1, le=100)] = 90
     "From this share of `calls_max` on, what is no call gets 503, and so do insistent callers (guess)."
     trace_messages: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 24
@@ -134,8 +143,8 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     media_host: str = ""
     "IP address in our SDP; default: the one in Contact."
     media_port: Port = 40_000
-    """RTP port in our SDP. No media process listens yet: the session is offered as if it did, so that trunks
-    behave as they will; an offered hold is answered as a hold."""
+    """RTP port in our SDP of legs that have no port of their own (`[voice]`). Nobody listens there: the session is
+    offered as if one did, so that trunks behave as they will; an offered hold is answered as a hold."""
     server: str = "Gateway110"
     "The Server header."
     receive_buffer_bytes: Octets = 4 * 1024 * 1024
@@ -160,7 +169,7 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError("sip.only_trunks without an address in sip.trunks would hear nobody")
         _check_called_as("sip.called_as", self.called_as)
         _check_tls(self.tls, listening="tls" in transports)
-        _check_trunks(self.trunks, transports, authorities=bool(self.tls.authorities))
+        _check_trunks(self.trunks, ways_of(self), authorities=bool(self.tls.authorities))
 
 
 def listen_address(listen: str) -> tuple[Transport, str, int]:
@@ -179,9 +188,29 @@ def source_host(host: str) -> str:
     return host.removeprefix(MAPPED) if "." in host else host
 
 
+def plain_host(host: str) -> str:
+    """Return an address in its one spelling (RFC 5952); a name as it is."""
+    if ":" not in host:
+        return host  # IPv4 has but one
+    try:
+        return _spelt(host)
+    except ValueError:
+        return host
+
+
 def trunks_by_host(settings: SipSettings) -> dict[str, Trunk]:
     """Return the listed trunks by source address, as `source_host` spells it."""
     return {_spelt(address): trunk for trunk in settings.trunks for address in trunk.addresses}
+
+
+def way_of(transport: str, host: str) -> Way:
+    """Return how a host is reached over a transport."""
+    return transport, ":" in host
+
+
+def ways_of(settings: SipSettings) -> set[Way]:
+    """Return the ways our listeners have."""
+    return {way_of(*listen_address(listen)[:2]) for listen in settings.listen}
 
 
 def _check_called_as(name: str, called: tuple[str, ...]) -> None:
@@ -197,7 +226,7 @@ def _check_tls(tls: TlsSettings, *, listening: bool) -> None:
         raise ValueError("sip.tls.mutual needs sip.tls.authorities: whose certificates are good?")
 
 
-def _check_trunks(trunks: tuple[Trunk, ...], transports: set[Transport], *, authorities: bool) -> None:
+def _check_trunks(trunks: tuple[Trunk, ...], ways: set[Way], *, authorities: bool) -> None:
     names: set[str] = set()
     whose: dict[str, str] = {}
     for trunk in trunks:
@@ -210,10 +239,11 @@ def _check_trunks(trunks: tuple[Trunk, ...], transports: set[Transport], *, auth
                 raise ValueError(f"sip.trunks: {address} is an address of both {other!r} and {trunk.name!r}")
         if not (trunk.keep_alive_s and trunk.addresses):
             continue
-        if trunk.transport not in transports:
+        if not any(way_of(trunk.transport, _spelt(address)) in ways for address in trunk.addresses):
             raise ValueError(
                 f"sip.trunks.transport of {trunk.name!r} is {trunk.transport!r}, and sip.listen has no such "
-                "address to send its OPTIONS from: add one, name another transport, or keep_alive_s = 0"
+                "address of its family (IPv4 or IPv6) to send its OPTIONS from: add one, "
+                "name another transport, or keep_alive_s = 0"
             )
         if trunk.transport == "tls" and not authorities:
             raise ValueError(

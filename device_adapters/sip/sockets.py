@@ -31,6 +31,9 @@ def bound(transport: str, host: str, port: int) -> socket.socket:
     try:
         opened = socket.socket(family(host), KINDS[transport])
         opened.setblocking(False)
+        if opened.family == socket.AF_INET6:
+            # IPv4 has listeners of its own: no Contact or SDP of ours may show one family's peer the other's address
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if transport != "udp":  # connections of the process before us do not keep the port
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((host, port))

@@ -4,10 +4,10 @@
 from collections import Counter, deque
 
 from core.ids import Leg
-from device_adapters.sip.admission import Admission
 from device_adapters.sip.dialog import Dialog
 from device_adapters.sip.events import Address, Event
 from device_adapters.sip.grammar import scheme_of
+from device_adapters.sip.house import House
 from device_adapters.sip.layer import TransactionLayer
 from device_adapters.sip.message import MAGIC_COOKIE, Request
 from device_adapters.sip.offers import Offers
@@ -17,8 +17,12 @@ from device_adapters.sip.sessiontimer import has_option
 from device_adapters.sip.settings import SipSettings
 from device_adapters.sip.timers import Timers
 from device_adapters.sip.trace import Traces
-from device_adapters.sip.transaction import OTHER, Machine, Purpose
+from device_adapters.sip.transaction import INVITE, OTHER, Machine, Purpose
+from device_adapters.voices import Voices
 
+REMEMBERED_OCTETS_MAX = 4_096
+"""Of an answer within a leg that is kept to be said again; usual ones have 600. A longer one echoes what a peer
+wrote to fill our memory: it is answered anew if asked again."""
 PARAMETER = {"UDP": "", "TCP": ";transport=tcp", "TLS": ";transport=tls"}
 "Of our Contact."
 
@@ -26,14 +30,24 @@ PARAMETER = {"UDP": "", "TCP": ";transport=tcp", "TLS": ";transport=tls"}
 class Station:
     """One listener's place on the network."""
 
-    def __init__(self, settings: SipSettings, address: Address, transport: str, admission: Admission) -> None:
+    def __init__(
+        self,
+        settings: SipSettings,
+        address: Address,
+        transport: str,
+        house: House,
+        voices: Voices | None = None,
+    ) -> None:
         self.settings = settings
+        self.voices = voices
         self.transport = transport
         self.counters: Counter[str] = Counter()
         self.events: deque[Event] = deque()
         self.timers = Timers()
         self.layer = TransactionLayer(self.timers, settings.t1_ms / 1000, self.counters, transport)
-        self.admission = admission
+        self.house = house
+        self.admission = house.admission
+        self.layer.remembered = house.remembered
         self.traces = Traces(settings.trace_messages, settings.calls_max)
         self.server = f"Server: {settings.server}\r\n"
         self.retry = f"Retry-After: {settings.retry_after_s}\r\n"
@@ -60,27 +74,28 @@ class Station:
 
     def has_room(self, source: Address) -> bool:
         """Tell whether one more transaction of this peer may be remembered; strangers leave room to trunks."""
-        layer = self.layer
-        if len(layer) >= self.settings.transactions_max:
+        remembered = self.house.remembered
+        if remembered.held >= self.settings.transactions_max:
             return False
-        filled = layer.strangers if layer.is_stranger(source) else len(layer)
+        filled = remembered.strangers if self.layer.is_stranger(source) else remembered.held
         return self.admission.has_room(source, filled)
 
     def dialog(self, leg: Leg, invite: Request, *, reliable: bool = True) -> Dialog:
         """Return a new leg that nobody holds yet."""
-        offers = Offers(leg, self.media_host, self.settings.media_port, self.counters)
+        offers = Offers(leg, self.media_host, self.settings.media_port, self.counters, self.voices)
         return Dialog(leg, invite, offers, Reliable(leg, wish=self._wish(invite) if reliable else ""))
 
     def reply(
         self, request: Request, leg: Leg, status: int, now: float, extra: str = "", body: bytes = b""
     ) -> None:
-        """Answer a request other than INVITE within a leg."""
+        """Answer a request within a leg once and for all; an INVITE this way is refused."""
         data = respond(request, status, tag=leg, extra=extra + self.server, body=body)
-        if not self.has_room(request.source):
+        if len(data) > REMEMBERED_OCTETS_MAX or not self.has_room(request.source):
             self.counters["unremembered"] += 1
             self.layer.send_for(leg, data, self.layer.reply_to(request), now)
             return
-        self.layer.say(self.layer.open(OTHER, request, leg), status, data, now)
+        machine = INVITE if request.method == "INVITE" else OTHER
+        self.layer.say(self.layer.open(machine, request, leg), status, data, now)
 
     def ask(
         self,

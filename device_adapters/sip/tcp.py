@@ -4,12 +4,12 @@
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from typing import Literal
 
 from device_adapters.sip.connection import Connection, Received
-from device_adapters.sip.dialler import Dialler
+from device_adapters.sip.dialler import Dialler, Lost
 from device_adapters.sip.events import Address
 from device_adapters.sip.next_hop import next_hop
 from device_adapters.sip.settings import SipSettings, source_host, trunks_by_host
@@ -39,20 +39,21 @@ class StreamListener:
         *,
         contexts: TlsContexts | None = None,
         room: int | None = None,
-        holds: Callable[[Address], bool] = lambda peer: False,
-        unreachable: Callable[[Address], None] = lambda peer: None,
+        holding: Callable[[], Container[Address]] = lambda: (),
+        unreachable: Callable[[Lost], None] = lambda lost: None,
     ) -> None:
         """`room` is what `connections_max` comes to with the files there are.
 
-        `holds` tells whether a leg came from there: such a connection may be silent for as long as it lasts.
-        `unreachable` is told of whom we called on in vain.
+        `holding` tells by which peers' connections legs are spoken of: such a one may be silent for as long as
+        they last. `unreachable` is told what could not be carried.
         """
         self.transport = transport
         self._settings = settings
         self._received = received
         self._now = now
         self._contexts = contexts
-        self._holds = holds
+        self._holding = holding
+        self._unreachable = unreachable
         self._trunks = trunks_by_host(settings)
         self._room = settings.connections_max if room is None else room
         self._counters: Counter[str] = Counter()
@@ -60,7 +61,7 @@ class StreamListener:
         "By the peer's address, and by the one we called on."
         self._connections: set[Connection] = set()
         self._from: Counter[str] = Counter()
-        self._dialler = Dialler(self._connected, self._counters, f"sip {transport} dial", unreachable)
+        self._dialler = Dialler(self._connected, self._counters, f"sip {transport} dial", unreachable, self._trunks)
         self._closing = asyncio.Event()
         self._empty = asyncio.Event()
         self._running = False
@@ -106,15 +107,16 @@ class StreamListener:
 
     def sweep(self, now: float) -> None:
         """End what is overdue."""
-        for connection in list(self._connections):
-            why = connection.overdue(now, self._settings.connection_idle_s)
-            if why == "connections_idle":
-                if not self._holds(connection.peer):
-                    self._counters[why] += 1
-                    connection.close()
-            elif why:
+        idle_s = self._settings.connection_idle_s
+        overdue = [(held, why) for held in self._connections if (why := held.overdue(now, idle_s))]
+        holding = self._holding() if overdue else ()
+        for connection, why in overdue:
+            if why != "connections_idle":
                 self._counters[why] += 1
                 connection.abort()
+            elif connection.peer not in holding:
+                self._counters[why] += 1
+                connection.close()
 
     def statistics(self) -> dict[str, int]:
         """Return what was counted, and how many connections there are."""
@@ -179,7 +181,8 @@ class StreamListener:
         if not listed or not strangers:
             return False
         self._counters["connections_displaced"] += 1
-        min(strangers, key=lambda held: (self._holds(held.peer), held.heard_at)).abort()
+        holding = self._holding()
+        min(strangers, key=lambda held: (held.peer in holding, held.heard_at)).abort()
         return True
 
     def _hold(
@@ -220,8 +223,9 @@ class StreamListener:
         way = self._ways.get(to) if to is not None else None
         if way is not None and way.ready:
             way.say(data)
-        elif to is None or not to[1] or not self._dialler.wait_for(to, data):
+        elif to is None or not to[1] or not self._dialler.wait_for(to, data, addr):
             self._counters["undelivered"] += 1
+            self._unreachable([(data, addr)])
 
     async def _connected(self, to: Address) -> Connection:
         loop = asyncio.get_running_loop()

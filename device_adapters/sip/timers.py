@@ -32,6 +32,8 @@ class Timer(Enum):
     "Say 180 again (13.3.1.1)."
     EXPIRES = auto()
     "The INVITE's own limit (13.3.1)."
+    BACKLOG = auto()
+    "Tell of a call that waited behind others (backlog.py)."
     RELIABLE = auto()
     "Say a reliable 18x again until its PRACK (RFC 3262 3)."
     SESSION = auto()

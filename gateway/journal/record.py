@@ -9,6 +9,7 @@ import msgspec
 from core.effects import Decision
 from core.events import (
     AnyFact,
+    CallerFound,
     CallReceived,
     CommandGiven,
     Fact,
@@ -23,7 +24,7 @@ FACT_ENCODER = msgspec.msgpack.Encoder()
 FACT_DECODER: msgspec.msgpack.Decoder[AnyFact] = msgspec.msgpack.Decoder(AnyFact)
 DECISION_ENCODER = msgspec.json.Encoder()
 CHAIN_START = bytes(32)
-SENT_AGAIN = (CommandGiven, OrderAcked, TimerFired, UnitCalled, UnitReported)
+SENT_AGAIN = (CallerFound, CommandGiven, OrderAcked, TimerFired, UnitCalled, UnitReported)
 
 
 class Numbered(msgspec.Struct, frozen=True, gc=False):

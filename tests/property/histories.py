@@ -76,7 +76,7 @@ ACKS: tuple[Ack, ...] = (
 EVENTS: tuple[Event, ...] = ("emergency", "man_down", "text")
 CATEGORIES = ("", "theft", "drowning", "flying")
 WAITS_S = (0, 1, 5, 7, 30, 90, 300)
-ANSWERS = ("immediately", "never", "ring:5")
+ANSWERS = ("immediately", "never", "ring:5", "seats")
 
 SOURCES = ("pidf-lo", "cell", "lookup", "held", "", "held")
 UNCERTAIN_M = (0, 20, 500, 3000)
@@ -240,6 +240,7 @@ def _call(name: str, second: float, n: int, m: int) -> Fact:
         caller=CALLERS[n % len(CALLERS)],
         calls_in_hour=40 if m > 8 else 1,
         privacy=m == 1,
+        locate_at=("https://lis/1", "https://lis/2")[: m % 3],
     )
     if fact.location is None or m % 2:
         return fact
@@ -262,7 +263,7 @@ def _found(state: State, second: float, n: int, m: int) -> Fact:
     return CallerFound(
         at_ns=at(second),
         leg=_nth(legs, n, Leg("leg-nobody")),
-        source="lookup",
+        source=where.source or "lookup",
         name="Li" if m % 4 else "",
         address="5 Renmin Road" if m % 2 else "",
         location=None if m == 10 else where,

@@ -14,7 +14,7 @@ from device_adapters.lookup import cells, held, numbers
 from device_adapters.lookup.settings import Origin
 from device_adapters.lookup.table import UnreadableTableError, read_table
 from device_adapters.pidf import ADDRESS_CHARS_MAX, UnreadableLocationError, read_pidf
-from device_adapters.sip.identity import ACCESS_CHARS_MAX, NUMBER_CHARS_MAX
+from device_adapters.sip.identity import ACCESS_CHARS_MAX, NUMBER_CHARS_MAX, caller_of
 from device_adapters.sip.invitation import invited
 from device_adapters.sip.message import Request, read_message
 from device_adapters.sip.pidf import REFERENCE_CHARS_MAX, REFERENCES_MAX
@@ -43,7 +43,7 @@ def test_any_octets_in_these_headers_cost_nobody_the_call(given_lines: list[tupl
     read = read_message(Peer(endpoint()).text("INVITE", extra=extra, body=SDP).encode("latin-1"))
     assert isinstance(read, Request)
 
-    told = invited(read, Leg("leg"), 0.0, Counter(), lambda caller, now: 1)
+    told = invited(read, Leg("leg"), caller_of(read), 1, 0.0, Counter())
 
     assert told.attestation in ("", "A", "B", "C")
     assert len(told.diverted_from) <= NUMBER_CHARS_MAX

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from core import snapshot
 from core.callbacks.machine import ENDED
+from core.calls.number import plain
 from core.effects import (
     CallAbandonedNow,
     CallbackUpdated,
+    CallEndedNow,
     Decision,
     Effect,
     IncidentUpdated,
@@ -37,7 +39,7 @@ from core.ids import IncidentId, UnitId
 from core.incidents.candidates import KEPT_MAX, Heard
 from core.orders.handlers import UNSIGNED
 from core.orders.machine import FINAL
-from core.state import State
+from core.state import SENT_KEPT, State
 from gateway.journal.record import DECISION_ENCODER
 from tests.play import NOON_S, at, moved, reports, town
 from tests.property.histories import NS_PER_S, UNITS, History, facts_of, histories, played, run
@@ -92,9 +94,8 @@ def test_units_orders_and_incidents_agree_with_each_other(history: History) -> N
             assert (incident.state == "ordered") == (incident.active_orders > 0)
             assert incident.live_calls == calling[incident_id]
         assert set(ordered) <= set(state.incidents), "an order outlives its incident"
-        assert {name for name, _, _ in state.places.items()} == {
-            name for name, incident in state.incidents.items() if incident.located
-        }
+        indexed = [name for places in (state.places, state.vague_places) for name, _, _ in places.items()]
+        assert sorted(indexed) == sorted(name for name, one in state.incidents.items() if one.located)
 
 
 @given(histories())
@@ -176,7 +177,7 @@ def test_timers_are_set_for_what_lives_and_for_nothing_else(history: History) ->
     for engine, _, _ in run(history):
         state = engine.state
         whose: dict[str, set[str]] = {"answer": set(), "limit": set(), "sign": set(), "unattended": set()}
-        whose |= {kind: set() for kind in ("withdrawn", "callback", "challenge", "line")}
+        whose |= {kind: set() for kind in ("withdrawn", "callback", "challenge", "doubt", "held", "line")}
         for key in state.timers:
             kind, _, name = key.partition(":")
             whose[kind].add(name)
@@ -190,6 +191,9 @@ def test_timers_are_set_for_what_lives_and_for_nothing_else(history: History) ->
         assert whose["callback"] == to_ring_back
         asked = {name for name, one in state.calls.items() if one.silence == "challenged"}
         assert whose["challenge"] == asked
+        in_doubt = {name for name, one in state.calls.items() if one.state == "answered" and one.in_doubt}
+        assert whose["doubt"] <= in_doubt
+        assert whose["held"] == {name for name, one in state.incidents.items() if one.awaited}
         if state.calls_waiting and state.settings.answer.startswith("ring"):
             assert "line" in state.timers
 
@@ -216,7 +220,8 @@ def test_nothing_of_a_call_is_left_when_all_have_hung_up(history: History) -> No
     assert not state.calls
     assert not state.call_of_leg
     assert not len(state.calls_waiting)
-    assert not [key for key in state.timers if key.startswith(("answer:", "limit:", "challenge:"))]
+    assert not [key for key in state.timers if key.startswith(("answer:", "limit:", "challenge:", "doubt:"))]
+    assert not state.talking
     assert all(incident.live_calls == 0 for incident in state.incidents.values())
 
 
@@ -243,19 +248,26 @@ def test_each_abandoned_call_belongs_to_exactly_one_call_back(history: History) 
     for engine, _, effects in run(history):
         state = engine.state
         tasks = [effect for effect in effects if isinstance(effect, CallbackUpdated)]
-        for call_given_up in (effect for effect in effects if isinstance(effect, CallAbandonedNow)):
-            mine = {task.callback_id for task in tasks if call_given_up.call_id in task.call_ids}
-            assert len(mine) == 1
+        for unanswered in (e for e in effects if isinstance(e, CallAbandonedNow | CallEndedNow)):
+            mine = {task.callback_id for task in tasks if unanswered.call_id in task.call_ids}
+            speaks = plain(unanswered.caller) in state.talking
+            if not unanswered.answered_at_us:
+                assert len(mine) == 1 or (speaks and not mine)
         numbers = [task.number for task in state.callbacks.values() if task.number]
         assert len(numbers) == len(set(numbers)), "one task for one number"
         assert state.callback_of == {
             task.number: name for name, task in state.callbacks.items() if task.number
         }
         assert len(state.callbacks) <= state.settings.callbacks_max
+        assert list(state.callbacks_withheld) == [n for n, task in state.callbacks.items() if not task.number]
+        answered = Counter(
+            one.number for one in state.calls.values() if one.state == "answered" and one.number
+        )
+        assert state.talking == answered
 
 
 @given(histories())
-def test_a_call_back_is_open_while_no_line_of_its_caller_rings_and_ends_once(history: History) -> None:
+def test_a_call_back_is_open_while_no_line_of_its_caller_is_there_and_ends_once(history: History) -> None:
     ended: set[str] = set()
     for engine, _, effects in run(history):
         state = engine.state
@@ -265,9 +277,9 @@ def test_a_call_back_is_open_while_no_line_of_its_caller_rings_and_ends_once(his
                 assert effect.since_us <= effect.left_at_us <= effect.at_us
                 if effect.state in ENDED:
                     ended.add(effect.callback_id)
-        ringing = Counter(one.callback_id for one in state.calls.values() if one.state == "ringing")
+        there = Counter(one.callback_id for one in state.calls.values())
         for name, task in state.callbacks.items():
-            assert task.lines == ringing[name]
+            assert task.lines == there[name]
             assert task.state == ("returned" if task.lines else "open")
 
 
@@ -297,7 +309,10 @@ def test_a_worse_word_about_a_place_moves_nothing(history: History) -> None:
                 if incident is None or (incident.lat, incident.lon) == before:
                     continue
                 (now,) = [one.candidate for one in incident.locations if one.candidate.chosen]
-                assert now.heard_at_us == fact.at_ns // 1000, "it moved to what was just heard"
+                came = now.heard_at_us == fact.at_ns // 1000
+                assert came or _fell(incident.locations, before), (
+                    "to what was just heard, or from what fell by it"
+                )
                 assert [e for e in effects if isinstance(e, RecommendationMade) and e.incident_id == name]
         places = {name: (one.lat, one.lon) for name, one in state.incidents.items()}
 
@@ -311,12 +326,27 @@ def test_no_unit_goes_by_itself_for_a_guess_or_for_a_caller_in_doubt(history: Hi
             if isinstance(effect, OrderIssued):
                 incident = engine.state.incidents[effect.incident_id]
                 assert not incident.guessed
+                assert not (incident.coarse and incident.awaited)
                 assert incident.released
+
+
+@given(histories())
+def test_an_order_carries_an_address_only_with_the_place_it_belongs_to(history: History) -> None:
+    told: set[tuple[float, float, str]] = set()
+    for engine, _, effects in run(history):
+        for incident in engine.state.incidents.values():
+            told |= {
+                (one.candidate.lat, one.candidate.lon, one.candidate.address) for one in incident.locations
+            }
+        for effect in effects:
+            if isinstance(effect, OrderIssued) and effect.address and effect.lat is not None:
+                assert (effect.lat, effect.lon, effect.address) in told
 
 
 @given(histories())
 def test_what_is_remembered_of_callers_has_a_limit(history: History) -> None:
     for engine, _, _ in run(history):
+        assert all(len(places) <= SENT_KEPT for places in engine.state.sent_for.values())
         for incident in engine.state.incidents.values():
             assert len(incident.locations) <= KEPT_MAX
             assert incident.calls >= len(incident.call_ids)
@@ -345,6 +375,12 @@ def _all_come_free(engine: Engine) -> None:
     for unit_id in state.unit_ids:
         engine.handle(UnitLinked(at_ns=at(second), unit_id=unit_id, link="online"))
         engine.handle(reports(unit_id, second, "available"))
+
+
+def _fell(locations: list[Heard], before: tuple[float | None, float | None]) -> bool:
+    """Tell whether no word about that place counts as it did: outdated, a guess now, or left out."""
+    those = [one.candidate for one in locations if (one.candidate.lat, one.candidate.lon) == before]
+    return all(one.outdated or one.standing == 2 for one in those)
 
 
 def _is_the_best(locations: list[Heard], lat: float | None, lon: float | None) -> None:

@@ -9,6 +9,7 @@ from hypothesis import Phase, find, settings
 from core.effects import (
     CallAnsweredNow,
     CallbackUpdated,
+    CallEndedNow,
     CallWaiting,
     ChallengeCaller,
     Effect,
@@ -19,7 +20,16 @@ from core.effects import (
     SetTimer,
     WarningRaised,
 )
-from core.events import CallerFound, CommandGiven, OrderAcked, ServiceStarted, TimerFired
+from core.events import (
+    CallAnswered,
+    CallEnded,
+    CallerFound,
+    CommandGiven,
+    OrderAcked,
+    ServiceStarted,
+    TimerFired,
+)
+from core.ids import CallId
 from tests.property.histories import History, histories, run
 
 REACHED = (
@@ -56,6 +66,13 @@ REACHED = (
     "an insistent caller asked to press a key",
     "a place taken back by the desk",
     "a caller told another place in the line",
+    "a unit sent after a wait for a better place",
+    "a unit sent when a better place came",
+    "a caller whose line we ended is to be rung back",
+    "a call-back that outlasts a machine's answer",
+    "a desk told of an insistent caller",
+    "a desk told again of an insistent caller",
+    "an insistent caller sent a unit without a key",
 )
 
 
@@ -73,6 +90,7 @@ def _reached(history: History) -> set[str]:
     """Return what of REACHED the history comes to."""
     found: set[str] = set()
     waiting: set[str] = set()
+    awaiting: set[str] = set()
     for engine, fact, effects in run(history):
         state = engine.state
         for effect in effects:
@@ -101,6 +119,9 @@ def _reached(history: History) -> set[str]:
                     found.add("a call-back settled by the desk")
                 case CallbackUpdated(state="displaced"):
                     found.add("a call-back displaced")
+                case WarningRaised(kind="insistent_call"):
+                    again = " again" if isinstance(fact, TimerFired) else ""
+                    found.add(f"a desk told{again} of an insistent caller")
                 case WarningRaised(kind="callback_overdue"):
                     found.add("a call-back overdue")
                 case WarningRaised(kind="callback_given_up"):
@@ -126,6 +147,18 @@ def _reached(history: History) -> set[str]:
                     if incident.category.startswith("officer_"):
                         found.add("a cry for help answered")
         match fact:
+            case TimerFired() if fact.key.startswith("held:") and _has(effects, OrderIssued):
+                found.add("a unit sent after a wait for a better place")
+            case CallerFound(source="held") if fact.leg in awaiting and _has(effects, OrderIssued):
+                found.add("a unit sent when a better place came")
+            case CallEnded() if any(isinstance(e, CallEndedNow) and not e.answered_at_us for e in effects):
+                found.add("a caller whose line we ended is to be rung back")
+            case CallEnded() if _has(effects, CallbackUpdated):
+                found.add("a call-back that outlasts a machine's answer")
+            case CallAnswered() if _has(effects, OrderIssued) and not _has(effects, ChallengeCaller):
+                one = state.calls.get(state.call_of_leg.get(fact.leg, CallId("")))
+                if one is not None and one.in_doubt:
+                    found.add("an insistent caller sent a unit without a key")
             case ServiceStarted() if state.orders:
                 found.add("a restart with an open order")
             case CommandGiven(command="incident.locate") if fact.incident_id in waiting and fact.lat:
@@ -142,6 +175,13 @@ def _reached(history: History) -> set[str]:
                 if "mqtt" in state.away and _has(effects, SetTimer):
                     found.add("a signature awaited while the broker is away")
         waiting = set(state.incidents_waiting.first(100))
+        awaiting = {
+            one.leg
+            for one in state.calls.values()
+            if (incident_of := state.incidents.get(one.incident_id))
+            and incident_of.awaited
+            and incident_of.coarse
+        }
     return found
 
 

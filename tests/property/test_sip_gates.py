@@ -14,7 +14,7 @@ from device_adapters.sip.trace import Traces, UnreadableTraceError, read_trace
 from device_adapters.sip.trunks import ANSWER_S_MAX, DOWN_S_MAX
 from tests.unit.sip.test_admission import LISTED, OTHER, SECOND, House, stranger, trunk
 from tests.unit.sip.test_digest import TRUNK, doorman, request
-from tests.unit.sip.test_trunks import ALL, A, B, let_pass, watched
+from tests.unit.sip.test_trunks import ALL, UDP, A, B, let_pass, watched
 
 HOUR_S = 3600.0
 
@@ -72,7 +72,8 @@ def test_whoever_keeps_the_rate_always_passes(waits: list[float], per_s: int, bu
 
 calls = st.lists(
     st.tuples(
-        st.sampled_from("abc"), st.sampled_from([0.0, 1.0, 299.0, 300.0, 900.0, 3300.0, 3600.0, 8000.0])
+        st.sampled_from(["5771", "5772", "5773"]),
+        st.sampled_from([0.0, 1.0, 299.0, 300.0, 900.0, 3300.0, 3600.0, 8000.0]),
     ),
     max_size=40,
 )
@@ -186,7 +187,7 @@ def test_each_count_passes_once_and_never_again(counts: list[int]) -> None:
 
 keep_alives = st.lists(
     st.tuples(
-        st.sampled_from(["wait", "wait", "wait", "heard", "answered", "answered", "silent"]),
+        st.sampled_from(["wait", "wait", "wait", "heard", "answered", "answered", "silent", "refused"]),
         st.sampled_from([A, B]),
         st.sampled_from([0.0, 0.3, 4.0, 11.0, 31.0]),
     ),
@@ -203,11 +204,11 @@ def test_changes_alternate_and_nobody_is_ever_forgotten_or_hurried(
     asked: dict[Address, list[float]] = {}
     for what, address, wait in told:
         end = now + wait
-        while (due := trunks.next_due()) is not None and due <= end:
+        while (due := trunks.next_due(UDP)) is not None and due <= end:
             now = max(now, due)
-            for _, peer in trunks.to_ask(now):
+            for _, peer in trunks.to_ask(UDP, now):
                 asked.setdefault(peer, []).append(now)
-            after = trunks.next_due()
+            after = trunks.next_due(UDP)
             assert after is not None
             assert now < after <= now + max(30.0, DOWN_S_MAX)
         now = end
@@ -216,14 +217,14 @@ def test_changes_alternate_and_nobody_is_ever_forgotten_or_hurried(
                 trunks.heard(address[0], now)
             case "answered":
                 trunks.answered(address, 200, now)
-            case "silent":
-                trunks.silent(address, now)
+            case "silent" | "refused":
+                trunks.silent(address, now, refused=what == "refused")
 
     for name in ("mobile", "telecom"):
         mine = [event for event in trunks.events if event.trunk == name]
         assert [event.up for event in mine] == [number % 2 == 1 for number in range(len(mine))]
         assert (trunks.standing()[name] == "down") is (len(mine) % 2 == 1)
-    assert len(trunks._due) <= 3 * len(told) + 6
+    assert len(trunks._due[UDP]) <= 3 * len(told) + 6
 
 
 @given(keep_alives)

@@ -147,7 +147,9 @@ class Table:
             self.take()
 
     def do_unreachable(self) -> None:
-        self.sip.unreachable(self.peers[0].addr, self.now)
+        asked = self.sip._layer._asked.values()
+        lost = [(one.last, one.peer) for one in asked if one.peer == self.peers[0].addr]
+        self.sip.unreachable(lost, self.now)
 
     def do_adopt(self, number: int, state: str) -> None:
         self.dialled += 1
@@ -189,7 +191,7 @@ def test_whatever_is_said_a_leg_ends_once_and_leaves_nothing(
     held = table.sip.statistics()
     assert (held["calls"], held["transactions"], held["timers"]) == (0, 0, 0)
     assert len(table.sip._station.traces) == 0
-    assert (table.sip._layer.strangers, table.sip._layer._asked, table.sip._layer._merged) == (0, {}, {})
+    assert (table.sip._layer.remembered.strangers, table.sip._layer._asked, table.sip._layer._merged) == (0, {}, {})
     begun = Counter(event.leg for event in table.told if isinstance(event, Invited))
     ended = Counter(event.leg for event in table.told if isinstance(event, Abandoned | Ended))
     assert begun == ended

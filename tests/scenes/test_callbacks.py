@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who hangs up before the answer: rung back, given their place when they ring again, never forgotten in silence."""
 
+import msgspec
 import pytest
 
 from core import snapshot
@@ -17,6 +18,7 @@ from tests.play import (
     command,
     ended,
     fires,
+    key,
     starts,
     town,
 )
@@ -168,6 +170,101 @@ def test_a_returned_caller_we_never_answered_is_still_to_be_rung_back() -> None:
 
     _ = play >> ended("again", 14_441) << Shows("callback.updated", callback_id="b3", state="open")
     _ = play << Shows("set_timer", key="callback:b3")
+
+
+@pytest.mark.parametrize("reason", ["hung_up", "refused", "expired", "gone"])
+def test_a_ringing_caller_whose_line_we_end_is_to_be_rung_back(reason: str) -> None:
+    play = Play(answer="seats") >> call("a", 2, caller=LI)
+
+    play >> msgspec.structs.replace(ended("a", 14_402), reason=reason)
+
+    _ = (
+        play
+        << Shows("call.ended", reason=reason)
+        << Shows("callback.updated", state="open", call_ids=("c2",))
+    )
+    _ = play << Shows("set_timer", key="callback:b3")
+
+
+def test_nobody_is_rung_back_on_one_line_while_they_speak_on_another() -> None:
+    play = Play(answer="seats") >> call("a", 2, caller=LI) >> call("b", 2.1, caller="+86" + LI)
+    play >> answered("a", 3)
+
+    _ = play >> abandoned("b", 3.1) << Shows("call.abandoned", call_id="c3")
+    play.nothing("callback.updated")
+    assert not [name for name in play.engine.state.timers if name.startswith("callback:")]
+
+    play >> ended("a", 60) >> call("c", 100, caller=LI)
+    _ = play >> abandoned("c", 103) << Shows("callback.updated", state="open")
+
+
+def test_a_restart_knows_who_speaks_on_another_line() -> None:
+    play = Play(answer="seats") >> call("a", 2, caller=LI) >> call("b", 2.1, caller=LI) >> answered("a", 3)
+    restored = snapshot.restore(snapshot.take(play.engine))
+    assert restored is not None
+    play.engine = restored
+
+    play >> abandoned("b", 4)
+    play.nothing("callback.updated")
+    play >> ended("a", 5)
+
+    assert not play.engine.state.talking
+
+
+@pytest.mark.parametrize("policy", ["immediately", "ring:5"])
+def test_a_call_back_is_not_ended_by_a_machine_s_answer(policy: str) -> None:
+    play = Play(answer=policy) >> call("a", 2, caller=LI) >> abandoned("a", 3)
+    play >> call("again", 10, caller=LI)
+
+    play >> answered("again", 15)
+    play.nothing("callback.updated")
+    assert "callback:b3" not in play.engine.state.timers, "they are on the line"
+
+    _ = play >> ended("again", 40) << Shows("callback.updated", callback_id="b3", state="open")
+    _ = play << Shows("set_timer", key="callback:b3", due_ns=at(63))
+
+
+@pytest.mark.parametrize("how", ["key", "classify", "take"])
+def test_a_call_back_ends_when_a_caller_the_machine_answered_is_vouched_for_or_a_desk_had_taken_the_call(
+    how: str,
+) -> None:
+    play = Play(answer="ring:60") >> call("a", 2, caller=LI) >> abandoned("a", 3)
+    play >> call("again", 10, caller=LI)
+
+    if how == "take":
+        play >> command("call.take", 12, call_id=CallId("c4"))
+    play >> answered("again", 15)
+    if how == "key":
+        play >> key("again", 16)
+    if how == "classify":
+        play >> command("call.classify", 16, call_id=CallId("c4"), level=2)
+
+    _ = play << Shows("callback.updated", state="reached", reason="c4")
+    play >> ended("again", 40)
+    play.nothing("callback.updated")
+
+
+def test_nobody_is_overdue_while_a_machine_has_answered_their_other_line() -> None:
+    play = Play(answer="ring:5") >> call("a", 2, caller=LI) >> call("b", 3, caller=LI) >> abandoned("b", 4)
+
+    _ = play >> answered("a", 7) << Shows("callback.updated", state="returned", rings=2)
+    assert not [name for name in play.engine.state.timers if name.startswith("callback:")]
+    play >> ended("a", 9)
+
+    _ = play << Shows("callback.updated", state="open")
+
+
+def test_age_is_not_hoarded_by_ringing_once_every_few_minutes() -> None:
+    play = Play(answer="seats")
+    for n in range(13):
+        play >> call(f"n{n}", 2 + 540 * n, None, caller=LI) >> abandoned(f"n{n}", 3 + 540 * n)
+
+    _ = (
+        play
+        >> call("last", 7022, None, caller=LI)
+        << Shows("call.waiting", waiting_since_us=at(6422) // 1000)
+    )
+    _ = play << Shows("callback.updated", since_us=at(2) // 1000)
 
 
 def test_an_overdue_call_back_is_told_once_and_given_up_aloud_at_last() -> None:

@@ -26,6 +26,7 @@ from tests.play import (
     place,
     presses,
     roster,
+    starts,
     town,
 )
 
@@ -219,15 +220,268 @@ def test_an_old_word_is_doubted_by_its_age() -> None:
     assert words(play) == [("cell", False), ("held", True)]
 
 
-def test_a_witness_does_not_move_the_incident_but_betters_a_vague_one() -> None:
+def test_a_witness_does_not_move_the_incident() -> None:
     play = town() >> call("a", 2, caller=MOBILE) >> call("b", 3, caller="13911111111", spot=(100, 0))
     assert words(play) == [("pidf-lo", True), ("pidf-lo", False)]
     assert [one.doubt_m for one in said(play).locations] == [50.0, 350.0]
 
-    play = town() >> call("a", 2, caller=MOBILE, spot=None) >> found("a", 2, source="cell")
+
+@pytest.mark.parametrize("source", ["cell", "lookup"])
+def test_a_caller_near_a_mast_or_a_registered_address_is_not_linked_to_it_and_a_desk_is_asked(
+    source: str,
+) -> None:
+    play = town() >> call("a", 2, caller=MOBILE, spot=None) >> found("a", 2, source=source)
+
     play >> call("b", 3, caller="13911111111", spot=(100, 0))
-    assert words(play) == [("cell", False), ("pidf-lo", True)]
-    assert len(play.engine.state.incidents) == 1
+
+    _ = play << Shows("warning.raised", kind="may_be_same", subject="i6", text="i4")
+    _ = play << Shows("call.waiting", incident_id="i6")
+    assert words(play) == [("pidf-lo", True)]
+
+
+@pytest.mark.parametrize(("source", "uncertainty_m"), [("cell", 0.0), ("held", 301.0)])
+def test_a_caller_whose_own_place_is_vague_is_not_linked_to_an_incident_beside_it(
+    source: str, uncertainty_m: float
+) -> None:
+    play = town() >> call("a", 2, caller=MOBILE)
+    fact = call("b", 3, caller="13911111111")
+    assert fact.location is not None
+    vague = msgspec.structs.replace(fact.location, source=source, uncertainty_m=uncertainty_m)
+
+    play >> msgspec.structs.replace(fact, location=vague)
+
+    _ = play << Shows("warning.raised", kind="may_be_same", subject="i5", text="i4")
+    _ = play << Shows("call.waiting", incident_id="i5")
+
+
+def test_an_incident_whose_place_has_become_sure_is_linked_again() -> None:
+    play = town() >> call("a", 2, caller=MOBILE, spot=None) >> found("a", 2, source="cell")
+    play >> found("a", 3, spot=(50, 0), uncertainty_m=20.0)
+
+    _ = play >> call("b", 4, spot=(100, 0)) << Shows("call.waiting", incident_id="i4")
+    play.nothing("warning.raised")
+
+
+def test_an_order_carries_the_address_of_the_place_it_names() -> None:
+    play = (
+        town()
+        >> call("a", 2, caller=MOBILE)
+        >> found("a", 2.1, None, source="lookup", address="Home, far away")
+    )
+
+    _ = play >> answered("a", 3) << Shows("order.issued", lat=place(0, 0)[0], address="")
+
+
+def test_an_address_does_not_stay_when_the_place_moves_away_from_it() -> None:
+    play = town() >> call("a", 2, None, caller=MOBILE)
+    play >> found("a", 2.1, (20_000, 0), source="lookup", address="Home")
+    assert said(play).address == "Home"
+
+    play >> found("a", 2.5, (0, 0), uncertainty_m=10.0)
+
+    assert said(play).address == ""
+    assert [one.address for one in said(play).locations] == ["Home", ""], "it stays with its own place"
+    _ = play >> answered("a", 3) << Shows("order.issued", address="")
+
+
+def test_the_registered_address_of_a_witness_is_not_the_address_of_the_incident() -> None:
+    play = town() >> call("a", 2) >> call("w", 3, (250, 0), caller=MOBILE)
+
+    play >> found("w", 3.1, None, source="lookup", address="the witness' home")
+
+    play.nothing("incident.updated")
+    _ = play >> answered("a", 4) << Shows("order.issued", address="")
+
+
+def test_a_desk_that_names_a_place_without_an_address_takes_the_old_address_away() -> None:
+    play = (
+        town() >> call("a", 2, None, caller=FIXED) >> found("a", 3, source="lookup", address="5 Renmin Road")
+    )
+
+    _ = play >> desk(4, (500, 0)) << Shows("incident.updated", address="")
+    play >> command("incident.unlocate", 5, incident_id=IncidentId("i4"))
+
+    _ = play << Shows("incident.updated", address="5 Renmin Road")
+
+
+@pytest.mark.parametrize("first", ["lookup", "pidf-lo"])
+def test_where_a_line_is_registered_never_displaces_where_its_telephone_is(first: str) -> None:
+    registered = found("a", 3, (20_000, 0), source="lookup", address="Head office")
+    device = found("a", 3, (0, 0), source="pidf-lo", uncertainty_m=65.0)
+    play = town() >> call("a", 2, None, caller=FIXED)
+
+    for fact in (registered, device) if first == "lookup" else (device, registered):
+        play >> fact
+
+    assert (said(play).location_source, said(play).address) == ("pidf-lo", "")
+    assert sorted(one.standing for one in said(play).locations) == [1, 2]
+    _ = play >> answered("a", 4) << Shows("order.issued", lat=place(0, 0)[0], lon=place(0, 0)[1])
+
+
+def test_a_fixed_line_that_rings_all_day_crowds_no_witness_out() -> None:
+    play = town(dispatch="confirm") >> call("f", 2, None, caller=FIXED) >> found("f", 3, source="lookup")
+    for n in range(4):
+        play >> call(f"w{n}", 4 + n, (100 + n, 0))
+
+    for n in range(30):
+        play >> call(f"f{n}", 20 + n, None, caller=FIXED, calls_in_hour=30 + n)
+        play >> found(f"f{n}", 20.5 + n, source="lookup", address="5 Renmin Road")
+
+    assert words(play) == [("lookup", True), *[("pidf-lo", False)] * 4]
+    assert said(play).address == "5 Renmin Road"
+
+
+def test_a_caller_who_comes_back_to_where_they_were_is_there_again() -> None:
+    play = (
+        town(dispatch="confirm") >> call("a", 2, caller=MOBILE) >> found("a", 100, (120, 0), source="pidf-lo")
+    )
+    assert (said(play).lat, said(play).lon) == place(120, 0)
+
+    play >> found("a", 200, (0, 0), source="pidf-lo")
+
+    assert (said(play).lat, said(play).lon) == place(0, 0)
+    assert len(said(play).locations) == 2
+
+
+def asked_held(name: str, second: float, **fields: Any) -> Any:
+    """A call that names a location server."""
+    return call(name, second, None, caller=MOBILE, access="x", locate_at=("https://lis/1",), **fields)
+
+
+def test_no_unit_goes_to_a_mast_while_a_better_word_is_awaited() -> None:
+    play = town() >> asked_held("a", 2) >> answered("a", 2.1)
+    play >> found("a", 2.2, (0, 0), source="cell")
+    play.nothing("order.issued")
+
+    play >> found("a", 2.6, (1500, 0), uncertainty_m=10.0)
+
+    lat, lon = place(1500, 0)
+    _ = play << Shows("drop_timer", key="held:i4") << Shows("order.issued", unit_id="u2", lat=lat, lon=lon)
+
+
+def test_when_no_better_word_comes_in_time_a_unit_goes_to_the_mast() -> None:
+    play = town() >> asked_held("a", 2)
+    _ = play << Shows("set_timer", key="held:i4", due_ns=at(5))
+    play >> answered("a", 2.1) >> found("a", 2.2, (0, 0), source="cell")
+
+    _ = play >> fires("held:i4", 5) << Shows("order.issued", unit_id="u1")
+
+
+@pytest.mark.parametrize("uncertainty_m", [501.0, 3000.0])
+def test_an_answer_that_is_no_better_ends_the_wait(uncertainty_m: float) -> None:
+    play = town() >> asked_held("a", 2) >> answered("a", 2.1) >> found("a", 2.2, (0, 0), source="cell")
+
+    _ = play >> found("a", 2.4, (50, 0), uncertainty_m=uncertainty_m) << Shows("order.issued", unit_id="u1")
+
+
+def test_of_two_servers_asked_both_are_awaited() -> None:
+    fact = msgspec.structs.replace(
+        asked_held("a", 2), locate_at=("https://lis/1", "https://lis/2", "https://lis/3")
+    )
+    play = town() >> fact >> answered("a", 2.1) >> found("a", 2.2, (0, 0), uncertainty_m=3000.0)
+    play.nothing("order.issued")
+
+    _ = play >> found("a", 2.3, (50, 0), uncertainty_m=2000.0) << Shows("order.issued", unit_id="u1")
+
+
+def test_a_sharp_place_waits_for_nobody() -> None:
+    play = town() >> call("a", 2, caller=MOBILE, locate_at=("https://lis/1",))
+
+    _ = play >> answered("a", 2.1) << Shows("order.issued", unit_id="u1")
+
+
+@pytest.mark.parametrize("policy", [{}, {"held_s": 0}, {"coarse_m": 2000}])
+def test_a_call_that_names_no_server_or_needs_none_is_not_delayed(policy: dict[str, int]) -> None:
+    locate_at = ("https://lis/1",) if policy else ()
+    play = (
+        town(**policy)
+        >> call("a", 2, None, caller=MOBILE, access="x", locate_at=locate_at)
+        >> answered("a", 2.1)
+    )
+
+    _ = play >> found("a", 2.2, (0, 0), source="cell") << Shows("order.issued", unit_id="u1")
+
+
+def test_an_incident_waits_once_however_often_its_caller_rings() -> None:
+    play = town() >> asked_held("a", 2) >> abandoned("a", 3) >> fires("held:i4", 5)
+
+    play >> asked_held("again", 9)
+    assert "held:i4" not in play.engine.state.timers
+    play >> found("again", 9.1, (0, 0), source="cell")
+
+    _ = play >> answered("again", 9.2) << Shows("order.issued", unit_id="u1")
+
+
+def test_a_caller_who_hangs_up_during_the_wait_is_still_sent_a_unit_after_it() -> None:
+    play = town() >> asked_held("a", 2) >> answered("a", 2.1) >> found("a", 2.2, (0, 0), source="cell")
+    _ = play >> ended("a", 3) << Shows("set_timer", key="unattended:i4")
+
+    _ = play >> fires("held:i4", 5) << Shows("drop_timer", key="unattended:i4") << Shows("order.issued")
+
+
+def test_a_restart_goes_on_waiting_and_no_longer() -> None:
+    play = town() >> asked_held("a", 2) >> answered("a", 2.1) >> found("a", 2.2, (0, 0), source="cell")
+    restored = snapshot.restore(snapshot.take(play.engine))
+    assert restored is not None
+    play.engine = restored
+
+    play >> starts(4)
+    play.nothing("order.issued")
+
+    _ = play >> fires("held:i4", 5) << Shows("order.issued", unit_id="u1")
+
+
+def test_under_confirm_nothing_is_awaited() -> None:
+    play = town(dispatch="confirm") >> asked_held("a", 2)
+
+    play >> answered("a", 2.1) >> found("a", 2.2, (0, 0), source="cell")
+
+    assert "i4" in play.engine.state.incidents_waiting
+
+
+def test_a_switchboard_that_rings_from_elsewhere_reports_something_else_and_a_desk_is_asked() -> None:
+    play = town(answer="seats") >> call("a", 2, (0, 0), caller=FIXED) >> abandoned("a", 10)
+
+    play >> call("b", 100, (5000, 0), caller=FIXED)
+
+    _ = play << Shows("warning.raised", kind="may_be_same", subject="i6", text="i4")
+    _ = play << Shows("call.waiting", incident_id="i6", restored_from="c4")
+    _ = play >> answered("b", 101) << Shows("order.issued", incident_id="i6", lon=place(5000, 0)[1])
+
+
+@pytest.mark.parametrize(
+    ("heard_first", "spot"),
+    [
+        (found("a", 2.1, (0, 0)), (299, 0)),
+        (found("a", 2.1, (0, 0), source="cell"), (2040, 0)),  # 2,000 m and 50 m: they may touch
+        (found("a", 2.1, (30_000, 0), source="lookup"), (0, 0)),  # where the bill goes
+        (desk(2.1, (9000, 0)), (0, 100)),  # where they were the first time, too
+    ],
+)
+def test_a_caller_who_rings_again_from_what_may_be_the_same_place_means_the_same(
+    heard_first: Any, spot: Any
+) -> None:
+    first = (0, 0) if heard_first.__struct_config__.tag == "command.given" else None
+    play = town(answer="seats") >> call("a", 2, first, caller=MOBILE) >> heard_first >> abandoned("a", 3)
+
+    play >> call("again", 9, spot, caller=MOBILE)
+
+    _ = play << Shows("call.waiting", incident_id="i4", restored_from="c4")
+
+
+def test_a_call_that_joins_an_incident_with_a_unit_on_its_way_does_not_try_the_whole_queue() -> None:
+    play = Play(needs={"flying": ("wings",)}) >> roster("u1", "u2") >> moved(1, (0, 100, 0), (1, 900, 0))
+    (
+        play
+        >> call("stuck", 2, (9000, 0))
+        >> command("call.classify", 2, call_id=CallId("c4"), category="flying")
+    )
+    play >> answered("stuck", 3) >> call("a", 4) >> answered("a", 5)
+    turn = play.engine.state.turn
+
+    play >> call("b", 6, (10, 0)) >> answered("b", 7) >> found("b", 8, (10, 0), uncertainty_m=5.0)
+
+    assert play.engine.state.turn == turn, "nobody waits anew, so nobody is tried anew"
 
 
 def test_a_place_that_moves_while_a_unit_drives_there_is_told_and_a_step_is_not() -> None:

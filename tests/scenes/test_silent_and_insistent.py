@@ -10,13 +10,16 @@ from tests.play import (
     Play,
     Shows,
     abandoned,
+    ack,
     answered,
     at,
     call,
     command,
     ended,
     fires,
+    found,
     key,
+    moved,
     place,
     silent,
     starts,
@@ -30,6 +33,14 @@ LEG = Leg("leg-a")
 def quiet() -> Play:
     """A call answered at second 3 on which nobody is heard at second 10."""
     return town() >> call("a", 2) >> answered("a", 3) >> silent("a", 10)
+
+
+def sent_before() -> Play:
+    """A unit was ordered for Wang at second 1 and is clear again; by now the number is insistent."""
+    play = town() >> call("before", 1, caller=WANG) >> answered("before", 1)
+    for what in ("delivered", "signed", "clear"):
+        play >> ack("u1", "o5", 1, what)
+    return play >> ended("before", 1)
 
 
 def test_a_silent_caller_is_asked_to_press_a_key() -> None:
@@ -144,7 +155,7 @@ def test_a_caller_below_the_limit_or_without_one_is_not_insistent(times: int, li
 
 
 def test_nobody_is_sent_for_an_insistent_caller_until_a_key_is_pressed() -> None:
-    play = town() >> call("a", 2, caller=WANG, calls_in_hour=31)
+    play = sent_before() >> call("a", 2, caller=WANG, calls_in_hour=31)
 
     _ = play >> answered("a", 3) << ChallengeCaller(leg=LEG, why="insistent")
     play.nothing("order.issued")
@@ -159,7 +170,7 @@ def test_nobody_is_sent_for_an_insistent_caller_until_a_key_is_pressed() -> None
 
 
 def test_a_key_pressed_before_the_answer_lets_a_unit_go_at_the_answer() -> None:
-    play = town() >> call("a", 2, caller=WANG, calls_in_hour=31) >> key("a", 3)
+    play = sent_before() >> call("a", 2, caller=WANG, calls_in_hour=31) >> key("a", 3)
     play.nothing("order.issued")
 
     _ = play >> answered("a", 4) << Shows("order.issued", unit_id="u1")
@@ -167,9 +178,10 @@ def test_a_key_pressed_before_the_answer_lets_a_unit_go_at_the_answer() -> None:
 
 
 def test_a_desk_that_classifies_the_call_vouches_for_it() -> None:
-    play = town() >> call("a", 2, caller=WANG, calls_in_hour=31) >> answered("a", 3)
+    play = sent_before() >> call("a", 2, caller=WANG, calls_in_hour=31) >> answered("a", 3)
+    play.nothing("order.issued")
 
-    play >> command("call.classify", 9, call_id=CallId("c4"), level=1)
+    play >> command("call.classify", 9, call_id=CallId("c10"), level=1)
 
     _ = play << Shows("call.answered", demoted=False) << Shows("order.issued", unit_id="u1")
 
@@ -186,17 +198,124 @@ def test_a_desk_that_classifies_a_ringing_call_lifts_the_demotion() -> None:
 
 
 def test_a_desk_may_send_a_unit_for_an_insistent_caller() -> None:
-    play = town() >> call("a", 2, caller=WANG, calls_in_hour=31) >> answered("a", 3)
+    play = sent_before() >> call("a", 2, caller=WANG, calls_in_hour=31) >> answered("a", 3)
 
-    play >> command("order.accept", 9, incident_id=IncidentId("i4"), unit_id=UnitId("u2"))
+    play >> command("order.accept", 9, incident_id=IncidentId("i10"), unit_id=UnitId("u2"))
 
     _ = play << Shows("order.issued", unit_id="u2")
 
 
 def test_a_second_caller_who_is_not_insistent_is_reason_enough_to_send_a_unit() -> None:
-    play = town() >> call("a", 2, caller=WANG, calls_in_hour=31) >> answered("a", 3)
+    play = sent_before() >> call("a", 2, caller=WANG, calls_in_hour=31) >> answered("a", 3)
 
-    _ = play >> call("b", 4, spot=(50, 0)) >> answered("b", 5) << Shows("order.issued", incident_id="i4")
+    _ = play >> call("b", 4, spot=(50, 0)) >> answered("b", 5) << Shows("order.issued", incident_id="i10")
+
+
+def test_a_desk_is_told_at_the_answer_that_no_unit_goes_for_an_insistent_caller_and_again_when_no_key_came() -> (
+    None
+):
+    lat, lon = place(0, 0)
+    play = sent_before() >> call("a", 2, caller=WANG, calls_in_hour=31)
+
+    _ = (
+        play
+        >> answered("a", 3)
+        << Shows("warning.raised", kind="insistent_call", subject="c10", lat=lat, lon=lon)
+        << Shows("set_timer", key="doubt:c10", due_ns=at(23))
+    )
+    _ = play >> fires("doubt:c10", 23) << Shows("warning.raised", kind="insistent_call", subject="c10")
+    play.nothing("order.issued")
+
+
+@pytest.mark.parametrize("how", ["key", "desk", "gone"])
+def test_a_desk_is_not_told_again_of_an_insistent_caller_who_was_vouched_for_or_is_gone(how: str) -> None:
+    play = sent_before() >> call("a", 2, caller=WANG, calls_in_hour=31) >> answered("a", 3)
+
+    if how == "key":
+        play >> key("a", 4)
+    elif how == "desk":
+        play >> command("call.classify", 4, call_id=CallId("c10"), level=2)
+    else:
+        play >> ended("a", 4)
+
+    _ = play << Shows("drop_timer", key="doubt:c10")
+
+
+def test_a_number_that_rings_every_five_seconds_warns_once_a_minute() -> None:
+    play = sent_before()
+    warned = 0
+    for n in range(60):
+        (
+            play
+            >> call(f"n{n}", 100 + 5 * n, caller=WANG, calls_in_hour=31 + n)
+            >> answered(f"n{n}", 101 + 5 * n)
+        )
+        warned += sum(effect.__struct_config__.tag == "warning.raised" for effect in play.effects)
+        play >> ended(f"n{n}", 102 + 5 * n)
+
+    assert warned == 5
+
+
+def test_an_insistent_caller_who_rang_about_another_place_is_sent_a_unit_as_anybody_is() -> None:
+    play = sent_before() >> call("a", 2, (5000, 0), caller=WANG, calls_in_hour=31)
+
+    _ = play >> answered("a", 3) << Shows("order.issued", incident_id="i10", lon=place(5000, 0)[1])
+    play.nothing("challenge")
+    play.nothing("warning.raised")
+
+
+def test_an_insistent_caller_for_whom_no_unit_ever_went_is_sent_one() -> None:
+    play = town(answer="seats")
+    for n in range(40):  # the line is busy, and they try again
+        play >> call(f"n{n}", 2 * n + 2, caller=WANG, calls_in_hour=n + 1) >> abandoned(f"n{n}", 2 * n + 3)
+
+    play >> call("last", 90, caller=WANG, calls_in_hour=41)
+
+    _ = play >> answered("last", 91) << Shows("order.issued", incident_id="i4")
+
+
+def test_what_was_sent_an_hour_ago_withholds_nothing() -> None:
+    play = sent_before() >> moved(3700, (0, 100, 0))
+
+    _ = play >> call("a", 3701, caller=WANG, calls_in_hour=31) >> answered("a", 3702) << Shows("order.issued")
+
+
+def test_an_insistent_caller_without_a_place_is_sent_a_unit_once_it_is_known_and_new() -> None:
+    play = sent_before() >> call("a", 2, None, caller=WANG, calls_in_hour=31)
+    _ = play >> answered("a", 3) << ChallengeCaller(leg=LEG, why="insistent")
+    play >> found("a", 4, (30, 0))
+    play.nothing("order.issued")
+
+    _ = play >> found("a", 5, (4000, 0), uncertainty_m=10.0) << Shows("order.issued", incident_id="i10")
+    assert not [name for name in play.engine.state.timers if name.startswith("doubt:")]
+
+
+def test_a_desk_that_names_another_place_for_an_insistent_caller_lets_a_unit_go_there() -> None:
+    play = sent_before() >> call("a", 2, None, caller=WANG, calls_in_hour=31) >> answered("a", 3)
+    lat, lon = place(4000, 0)
+
+    play >> command("incident.locate", 5, incident_id=IncidentId("i10"), lat=lat, lon=lon)
+
+    _ = play << Shows("order.issued", incident_id="i10", lat=lat)
+
+
+def test_a_snapshot_remembers_where_units_went_for_a_number() -> None:
+    play = sent_before()
+    restored = snapshot.restore(snapshot.take(play.engine))
+    assert restored is not None
+    play.engine = restored
+
+    play >> call("a", 2, caller=WANG, calls_in_hour=31) >> answered("a", 3)
+
+    play.nothing("order.issued")
+
+
+@pytest.mark.parametrize("shown", ["110", "0", "112", "000000", ""])
+def test_a_telephone_without_a_card_is_never_insistent(shown: str) -> None:
+    play = town() >> call("a", 2, caller=shown, calls_in_hour=500)
+    _ = play << Shows("call.waiting", demoted=False)
+
+    _ = play >> answered("a", 3) << Shows("order.issued", unit_id="u1")
 
 
 def test_an_insistent_caller_opens_no_new_incident_each_time() -> None:
@@ -229,7 +348,7 @@ def test_an_insistent_caller_whose_last_incident_is_closed_opens_one() -> None:
 def test_an_insistent_caller_who_withholds_the_number_is_not_taken_for_another() -> None:
     play = Play() >> call("a", 2, spot=None) >> call("b", 5, spot=None, calls_in_hour=40)
 
-    _ = play << Shows("call.waiting", incident_id="i3", demoted=True)
+    _ = play << Shows("call.waiting", incident_id="i3", demoted=False)
 
 
 def test_what_the_trunk_says_of_a_caller_is_shown() -> None:

@@ -5,9 +5,9 @@ import msgspec
 
 from core import snapshot
 from core.ids import IncidentId
-from tests.play import Play, Shows, abandoned, answered, call, found, town
+from tests.play import Play, Shows, abandoned, answered, call, command, found, place, town
 
-OF_THIS_VERSION = ("callbacks", "departed", "incident_of_caller")
+OF_THIS_VERSION = ("callbacks", "departed", "incident_of_caller", "vague_places", "sent_for")
 
 
 def _written_before(play: Play, number: int) -> bytes:
@@ -16,7 +16,16 @@ def _written_before(play: Play, number: int) -> bytes:
     for name in OF_THIS_VERSION:
         del saved[name]
     for incident in saved["incidents"]:
-        for name in ("locations", "calls", "whose", "guessed", "told_same"):
+        for name in (
+            "locations",
+            "calls",
+            "whose",
+            "guessed",
+            "coarse",
+            "awaited",
+            "has_waited",
+            "told_same",
+        ):
             del incident[name]
     for one in saved["calls"]:
         for name in ("number", "since_ns", "silence", "demoted", "callback_id", "locate_at", "position"):
@@ -34,10 +43,27 @@ def test_a_snapshot_of_the_version_before_goes_on_with_its_calls_and_places() ->
     assert [one.candidate.chosen for one in incident.locations] == [True]
     assert incident.calls == 1
     play >> found("a", 9, spot=(900, 0), source="cell")
-    _ = play << Shows("incident.updated", lat=incident.lat, state="ranked", location_source="pidf-lo")
+    _ = play << Shows("incident.updated", lat=incident.lat, state="ranked", location_source="desk")
+    lat, lon = place(900, 0)
+    play >> found("a", 9, spot=(900, 0), source="held", uncertainty_m=1.0)
+    _ = play << Shows("incident.updated", lat=incident.lat, location_source="desk")
+    play >> command("incident.locate", 9, incident_id=IncidentId("i4"), lat=lat, lon=lon)
+    _ = play << Shows("incident.updated", lon=lon)
     _ = play >> answered("a", 10) << Shows("order.issued", incident_id="i4")
     _ = play >> abandoned("b", 11) << Shows("callback.updated", state="open")
 
 
+def test_a_mast_in_an_older_snapshot_is_no_place_to_link_calls_by() -> None:
+    play = Play() >> call("a", 2, None, caller="13800138000") >> found("a", 3, source="cell")
+    saved = msgspec.msgpack.decode(snapshot.take(play.engine))
+    saved |= {"format": 2, "places": saved["vague_places"]}
+    del saved["vague_places"], saved["sent_for"]
+
+    restored = snapshot.restore(msgspec.msgpack.encode(saved))
+
+    assert restored is not None
+    assert (restored.state.places.items(), len(restored.state.vague_places.items())) == ([], 1)
+
+
 def test_a_snapshot_of_a_version_to_come_is_left_alone() -> None:
-    assert snapshot.restore(_written_before(town(), 3)) is None
+    assert snapshot.restore(_written_before(town(), 4)) is None

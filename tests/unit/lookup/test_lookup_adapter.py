@@ -233,6 +233,67 @@ async def test_tables_are_read_again_and_a_bad_one_changes_nothing(tmp_path: Pat
     assert (lookup.statistics()["cells_rows"], lookup.statistics()["cells_bad_lines"]) == (2, 1)
 
 
+async def test_a_table_that_shrinks_grossly_is_refused_and_the_old_one_stands(tmp_path: Path) -> None:
+    lines = [f"460-00-4660-{n},28.01,120.71,600\n" for n in (11259361, *range(1, 10))]
+    head = "cell,lat,lon,radius_m\n"
+    path = tmp_path / "cells.csv"
+    path.write_text(head + "".join(lines), "utf-8")
+    hall = Hall()
+
+    async with adapter(LookupSettings(cells=str(path)), hall) as lookup:
+        await until(lambda: lookup.statistics().get("cells_rows") == 10)
+        path.write_text(head + "".join(lines[-4:]), "utf-8")
+        lookup.reload()
+        await until(lambda: lookup.statistics().get("cells_refused") == 1)
+        lookup.send(ask(access=ACCESS))
+        await until(hall.found)
+        path.write_text(head + "".join(lines[-5:]), "utf-8")
+        lookup.reload()
+        await until(lambda: lookup.statistics()["cells_rows"] == 5)
+
+    assert hall.neighbours() == []
+
+
+@pytest.mark.parametrize("text", ["", "nothing\n", "number,name\n88880000;n\n"])
+async def test_a_table_that_cannot_be_used_at_the_start_is_shown_until_it_can(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "numbers.csv"
+    path.write_text(text, "utf-8")
+    hall = Hall()
+
+    async with adapter(LookupSettings(numbers=str(path)), hall) as lookup:
+        await until(counted(lookup, "numbers_refused", 1))
+        lookup.reload()
+        await until(counted(lookup, "numbers_refused", 2))
+        told_once = hall.neighbours()
+        path.write_text(NUMBERS.format(lat=28.0, lon=120.7), "utf-8")
+        lookup.reload()
+        await until(lambda: len(hall.facts) == 2)
+        path.unlink()
+        lookup.reload()  # the old one stands
+        await until(counted(lookup, "numbers_refused", 3))
+
+    assert told_once == [("NeighbourGone", "lookup:tables")]
+    assert hall.neighbours() == [*told_once, ("NeighbourBack", "lookup:tables")]
+
+
+async def test_a_token_nobody_can_read_is_shown_and_never_told(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_bytes(b"secret\xff")
+    hall = Hall()
+    settings = LookupSettings(phone_url="http://127.0.0.1:1/{number}", phone_token_file=str(token))
+
+    async with adapter(settings, hall) as lookup:
+        await until(hall.neighbours)
+        token.write_text("secret", "utf-8")
+        lookup.reload()
+        await until(lambda: len(hall.facts) == 2)
+
+    assert hall.neighbours() == [("NeighbourGone", "lookup:tables"), ("NeighbourBack", "lookup:tables")]
+    assert "secret" not in str(hall.facts)
+
+
 async def test_a_service_is_asked_for_what_the_table_does_not_know(tmp_path: Path) -> None:
     hall = Hall()
     async with desk() as service:
@@ -542,6 +603,7 @@ async def test_https_without_a_readable_authority_is_not_asked(tmp_path: Path) -
         await until(lambda: lookup.statistics().get("phone_not_asked"))
 
     assert lookup.statistics()["https_off"] == 1
+    assert hall.neighbours() == [("NeighbourGone", "lookup:https")]
 
 
 def certificate(folder: Path) -> tuple[str, str]:
@@ -583,3 +645,23 @@ async def test_https_is_spoken_with_whom_we_trust_alone(tmp_path: Path, trusted:
     server.close()
 
     assert (len(hall.found()), len(lis.asked)) == ((1, 1) if trusted else (0, 0))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+async def test_https_that_was_off_is_on_once_its_files_are_mended(tmp_path: Path) -> None:
+    cafile = tmp_path / "ca.pem"
+    hall = Hall()
+    settings = LookupSettings(phone_url="https://127.0.0.1:1/{number}", cafile=str(cafile), away_after=9)
+
+    async with adapter(settings, hall) as lookup:
+        await until(hall.neighbours)
+        shutil.copy(certificate(tmp_path)[0], cafile)
+        lookup.reload()
+        await until(lambda: len(hall.facts) == 2)
+        cafile.write_text("nonsense", "utf-8")
+        lookup.reload()  # what was read stays
+        lookup.send(ask("13800138000"))
+        await until(lambda: lookup.statistics().get("phone_unreachable"))
+
+    assert hall.neighbours() == [("NeighbourGone", "lookup:https"), ("NeighbourBack", "lookup:https")]
+    assert lookup.statistics()["https_off"] == 0

@@ -86,6 +86,35 @@ def test_a_quotation_that_never_ends_costs_its_lines_alone() -> None:
     assert reading.bad["no CSV"] == 1
 
 
+def test_a_stray_quote_costs_one_line_and_eats_no_other() -> None:
+    lines = [f"8888{n:04d},n,road {n},,,\n" for n in range(3_000)]
+    lines[0] = '88880000,"n,road 0,,,\n'
+    lines[1_500] = '88881500,n,"road 1500,,,\n'
+    lines[2_999] = '88882999,n,"road"" 2999,,,'
+
+    table, reading = read(HEAD + "".join(lines), rows_max=3_000)
+
+    assert reading.bad == {"a quotation without end": 3}
+    assert reading.samples == tuple((number, "a quotation without end") for number in (2, 1_502, 3_001))
+    assert len(table) == 2_997
+    assert found(table, "057788880001") is not None
+    assert found(table, "057788881501") is not None
+
+
+def test_an_address_on_two_lines_is_two_bad_lines() -> None:
+    table, reading = read(HEAD + '88880000,n,"road 1\nroom 2",,,\n88880001,n,,,,\n')
+
+    assert (len(table), reading.bad) == (1, {"a quotation without end": 1, "no number": 1})
+
+
+def test_a_quote_within_a_text_is_a_quote() -> None:
+    table, _ = read(HEAD + '88880000,the "two" n,5" road,,,\n')
+
+    row = found(table, "057788880000")
+    assert row is not None
+    assert row[1:3] == ('the "two" n', '5" road')
+
+
 def test_more_lines_than_are_read_are_told() -> None:
     table, reading = read(HEAD + "".join(f"8888{n:04d},n,,,,\n" for n in range(20)), rows_max=10)
 

@@ -12,11 +12,15 @@ from collections.abc import Callable
 from core.ids import Leg
 from device_adapters.pyvoip import wire
 
+CALLS_AT_ONCE = {"talks": 2, "dies": 2}
+CALLS_WHEN_DRAINED = {"bursts": 100, "chokes": 1, "overflows": 101}
+LONG = b"x" * 4_000  # a hundred of them are longer than a frame
+
 
 def main() -> None:
     link = socket.socket(fileno=int(sys.argv[1]))
     frames = wire.Frames()
-    behaviour = ""
+    behaviour, buried = "", 0
 
     def say(message: wire.Message) -> None:
         link.sendall(wire.framed(message))
@@ -24,11 +28,21 @@ def main() -> None:
     while data := link.recv(65_536):
         for body in frames.feed(data):
             match wire.order(body):
-                case wire.Hello(settings=settings, buried=buried, password=password):
+                case wire.Hello(settings=settings, password=password):
                     behaviour = settings.username
-                    begin(say, behaviour, len(buried), password)
+                    begin(say, behaviour, password)
                 case wire.Ping(n=n) if behaviour != "mute":
                     say(wire.Pong(n=n, counters={"pings": n}))
+                case wire.Bury() if behaviour == "chokes":
+                    os._exit(4)
+                case wire.Bury(leg=leg):
+                    say(wire.Buried(leg=leg))
+                    buried += 1
+                    say(came(f"pbx-buried{buried}"))  # tells the test what it was told
+                    say(wire.Ended(leg=Leg(f"pbx-buried{buried}"), reason="bye"))
+                case wire.Drain(on=True):
+                    for n in range(CALLS_WHEN_DRAINED.get(behaviour, 0)):
+                        say(came(f"pbx-{os.getpid()}-{n}", raw=LONG))
                 case wire.Answer(leg=leg):
                     say(wire.Answered(leg=leg))
                     if behaviour == "talks":
@@ -44,27 +58,29 @@ def main() -> None:
                     return
 
 
-def begin(say: Callable[[wire.Message], None], behaviour: str, buried: int, password: str) -> None:
+def begin(say: Callable[[wire.Message], None], behaviour: str, password: str) -> None:
     if behaviour == "refuses":
         say(wire.Registered(up=False, reason="port taken"))
         sys.exit(1)
     if behaviour == "nonsense":
         os.write(int(sys.argv[1]), b"\x00\x00\x00\x02hi")
         return
+    if behaviour == "raves":  # a message but for an octet that is no text
+        os.write(int(sys.argv[1]), b"\x00\x00\x00\x12\x82\xa1t\xa8answered\xa3leg\xa1\xff")
+        return
     if behaviour == "old":
         say(wire.Ready(guest="x", version=wire.VERSION - 1))
         return
     say(wire.Ready(guest="none"))
     say(wire.Registered(up=True))
-    if buried:  # tells the test what it was told
-        say(came(f"pbx-buried{buried}"))
-    elif behaviour in ("talks", "dies"):
-        for n in (1, 2):
-            say(came(f"pbx-{os.getpid()}-{n}", password))
+    if behaviour == "begins":
+        os._exit(3)
+    for n in range(CALLS_AT_ONCE.get(behaviour, 0)):
+        say(came(f"pbx-{os.getpid()}-{n}", password))
 
 
-def came(leg: str, caller: str = "") -> wire.Came:
-    return wire.Came(leg=Leg(leg), sip_call_id=f"call-{leg}", caller=caller, peer="192.0.2.1:5060", raw=b"x")
+def came(leg: str, caller: str = "", raw: bytes = b"x") -> wire.Came:
+    return wire.Came(leg=Leg(leg), sip_call_id=f"call-{leg}", caller=caller, peer="192.0.2.1:5060", raw=raw)
 
 
 if __name__ == "__main__":

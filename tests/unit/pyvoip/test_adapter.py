@@ -43,6 +43,16 @@ class Clock:
         return time.monotonic()
 
 
+class Moved(Clock):
+    """Time that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def mono_s(self) -> float:
+        return self.now
+
+
 class Door:
     def __init__(self) -> None:
         self.facts: list[Fact] = []
@@ -71,7 +81,13 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def served(
-    behaviour: str, *, heartbeat_s_max: float = 5.0, password_file: str = "", command: tuple[str, ...] = FAKE
+    behaviour: str,
+    *,
+    heartbeat_s_max: float = 5.0,
+    restart_s_max: float = 0.1,
+    password_file: str = "",
+    command: tuple[str, ...] = FAKE,
+    clock: Clock | None = None,
 ) -> AsyncIterator[tuple[PyvoipAdapter, Door]]:
     settings = PyvoipSettings(
         server="192.0.2.1",
@@ -80,9 +96,9 @@ async def served(
         heartbeat_s=0.05,
         heartbeat_s_max=heartbeat_s_max,
         restart_s_min=0.02,
-        restart_s_max=0.1,
+        restart_s_max=restart_s_max,
     )
-    adapter, door = PyvoipAdapter(settings, Clock(), COUNTY, command), Door()
+    adapter, door = PyvoipAdapter(settings, clock or Clock(), COUNTY, command), Door()
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(adapter.run(door), name="pyvoip")
         try:
@@ -124,7 +140,7 @@ async def test_a_worker_that_dies_ends_each_leg_once_and_the_next_one_buries_the
         await until(lambda: len(door.legs()) == 2)
         answered, ringing = door.legs()
         adapter.send(AnswerCaller(leg=answered))
-        await until(lambda: Leg("pbx-buried2") in door.legs())
+        await until(lambda: Leg("pbx-buried2") in door.legs() and door.told()["NeighbourBack"])
         adapter.send(AnswerCaller(leg=answered))
         adapter.send(HangUpCaller(leg=ringing))
 
@@ -139,12 +155,42 @@ async def test_a_worker_that_dies_ends_each_leg_once_and_the_next_one_buries_the
     assert adapter.statistics()["orders_late"] == 2
 
 
+async def test_a_hundred_long_calls_of_a_dead_worker_are_all_buried() -> None:
+    async with served("bursts") as (adapter, door):
+        await until(lambda: adapter.is_registered)
+        adapter.drain(True)
+        await until(lambda: len(door.legs()) == 100)
+        adapter.drain(False)
+        os.kill(adapter.supervisor.pid, signal.SIGKILL)
+        await until(lambda: Leg("pbx-buried100") in door.legs())
+
+    assert door.told()["CallAbandoned"] == 100
+    assert adapter.supervisor.starts == 2
+    assert "unburied" not in adapter.statistics()
+
+
+async def test_an_invite_that_workers_die_of_is_left_after_the_third() -> None:
+    async with served("chokes") as (adapter, door):
+        await until(lambda: adapter.is_registered)
+        adapter.drain(True)
+        await until(door.legs)
+        adapter.drain(False)
+        os.kill(adapter.supervisor.pid, signal.SIGKILL)
+        await until(lambda: adapter.statistics().get("unburied"))
+        await until(lambda: door.told()["NeighbourBack"])
+
+    assert adapter.supervisor.starts == 5, (
+        "one that took the call, three that died of it, one that was spared"
+    )
+    assert door.gone() == ["the worker ended (-9)"]
+
+
 async def test_a_worker_that_is_killed_is_started_again() -> None:
     async with served("quiet") as (adapter, door):
         await until(lambda: adapter.is_registered)
         first = adapter.supervisor.pid
         os.kill(first, signal.SIGKILL)
-        await until(lambda: adapter.supervisor.starts == 2 and adapter.is_registered)
+        await until(lambda: adapter.supervisor.starts == 2 and door.told()["NeighbourBack"])
         assert adapter.supervisor.pid not in (0, first)
 
     assert door.gone() == ["the worker ended (-9)"]
@@ -159,12 +205,53 @@ async def test_a_worker_that_does_not_answer_is_killed_and_told_of_once() -> Non
     assert abs(door.told()["NeighbourGone"] - door.told()["NeighbourBack"]) <= 1
 
 
+async def test_workers_that_register_and_die_are_started_ever_later_and_told_of_once() -> None:
+    clock = Moved()
+    async with served("begins", restart_s_max=5.0, clock=clock) as (adapter, door):
+        await until(lambda: adapter.supervisor.starts >= 4)
+        pause_s = adapter.supervisor.pause_s
+
+    assert pause_s == pytest.approx(0.02 * 2 ** (adapter.supervisor.starts - 1))
+    assert door.told() == {"NeighbourGone": 1}
+
+
+async def test_a_worker_is_back_once_it_has_lived_for_the_longest_pause() -> None:
+    clock = Moved()
+    async with served("quiet", restart_s_max=60.0, clock=clock) as (adapter, door):
+        await until(lambda: adapter.is_registered)
+        os.kill(adapter.supervisor.pid, signal.SIGKILL)
+        await until(lambda: adapter.supervisor.starts == 2 and adapter.statistics().get("pings", 0) > 2)
+        before = door.told()["NeighbourBack"], adapter.supervisor.pause_s
+        clock.now += 60.0
+        await until(lambda: door.told()["NeighbourBack"])
+        os.kill(adapter.supervisor.pid, signal.SIGKILL)
+        await until(lambda: adapter.supervisor.starts == 3)
+        after = adapter.supervisor.pause_s
+
+    assert before == (0, 0.04)
+    assert after == 0.04, "the first pause once more, doubled"
+
+
+async def test_a_gateway_that_stood_still_does_not_kill_a_worker_that_lives() -> None:
+    clock = Moved()
+    async with served("talks", heartbeat_s_max=5.0, clock=clock) as (adapter, door):
+        await until(lambda: len(door.legs()) == 2)
+        for _ in range(3):
+            clock.now += 600.0  # a machine that was paused, or a loop that was held up: nobody listened
+            pings = adapter.statistics().get("pings", 0)
+            await until(lambda pings=pings: adapter.statistics().get("pings", 0) > pings + 1)  # type: ignore[misc]
+
+        assert adapter.supervisor.starts == 1
+        assert door.told() == {"CallReceived": 2}
+
+
 @pytest.mark.parametrize(
     ("behaviour", "why"),
     [
+        ("raves", "the worker speaks nonsense: UnicodeDecodeError"),
         ("refuses", "port taken"),
         ("nonsense", "the worker speaks nonsense"),
-        ("old", "the worker speaks nonsense: version 0"),
+        ("old", "the worker speaks nonsense: version 1"),
     ],
 )
 async def test_a_worker_that_cannot_serve_is_a_neighbour_gone_once(behaviour: str, why: str) -> None:
@@ -173,6 +260,44 @@ async def test_a_worker_that_cannot_serve_is_a_neighbour_gone_once(behaviour: st
 
     assert len(door.facts) == 1
     assert door.gone()[0].startswith(why)
+
+
+async def test_a_worker_with_more_legs_than_it_may_hold_is_ended() -> None:
+    async with served("overflows") as (adapter, door):
+        await until(lambda: adapter.is_registered)
+        adapter.drain(True)
+        await until(door.gone)
+        adapter.drain(False)
+
+    assert door.gone() == ["the worker speaks nonsense: more legs than calls_max"]
+    assert door.told()["CallReceived"] - door.told()["CallEnded"] == door.told()["CallAbandoned"]
+
+
+@pytest.mark.parametrize(
+    ("octets", "why"),
+    [
+        (b"geheim\xff\xfe", "is not UTF-8 text"),
+        (b"geheim\ngeheim", "is not one line of up to 256 characters"),
+        (b"geheim" * 1_000_000, "is not one line of up to 256 characters"),
+    ],
+    ids=["no text", "two lines", "another file"],
+)
+async def test_a_password_nobody_can_use_starts_no_worker_and_is_never_told(
+    tmp_path: Path, octets: bytes, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(octets)
+    async with served("quiet", password_file=str(file)) as (adapter, door):
+        await until(door.gone)
+        nobody = adapter.supervisor.starts
+        file.write_text("a word\n")
+        await until(lambda: door.told()["NeighbourBack"])
+
+    assert nobody == 0
+    assert door.gone() == [f"the worker cannot be started: pyvoip.password_file '{file}' {why}"[:200]]
+    said = capsys.readouterr().out
+    assert said.count("neighbour_gone") == 1
+    assert "geheim" not in said + str(door.facts)
 
 
 @pytest.mark.parametrize("command", [("/nowhere/worker",), FAKE])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from device_adapters.pyvoip import g711, prompts
-from device_adapters.pyvoip.g711 import Law, decoded, encoded, is_loud
+from device_adapters import g711, prompts
+from device_adapters.g711 import Law, decoded, encoded, is_loud
 
 LAWS: tuple[Law, ...] = ("PCMA", "PCMU")
 # ITU-T G.711, tables 1a to 2b: the character signals of the loudest samples, of silence, and of ±1000 (A-law's even

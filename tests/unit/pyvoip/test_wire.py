@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the two processes say to each other comes through whole, in any pieces, or is refused."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +15,8 @@ ORDERS: list[wire.Order] = [
     wire.Hello(
         settings=PyvoipSettings(server="pbx:5080", calls_max=7),
         password="秘密",
-        buried=(wire.Buried(leg=LEG, raw=b"\xff\r\n", answered=True),),
     ),
+    wire.Bury(leg=LEG, raw=b"\xff\r\n", answered=True),
     wire.Ring(leg=LEG),
     wire.Queue(leg=LEG, position=3),
     wire.Answer(leg=LEG),
@@ -34,6 +35,7 @@ REPORTS: list[wire.Report] = [
     wire.Ended(leg=LEG, reason="bye"),
     wire.Silent(leg=LEG),
     wire.Keyed(leg=LEG, key="#"),
+    wire.Buried(leg=LEG),
     wire.Pong(n=9, counters={"calls": 1}),
 ]
 
@@ -63,6 +65,28 @@ def test_no_octets_make_it_raise_anything_else(data: bytes) -> None:
             wire.report(body)
     except wire.WireError:
         pass
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x82\xa1t\xa8answered\xa3leg\xa1\xff",
+        b"\x83\xa1t\xa8answered\xa3leg\xa1a\xa1z" + b"\x91" * 100_000,
+        b"\x83\xa1t\xa5keyed\xa3leg\xa1a\xa3key\xa2##",
+        msgspec.msgpack.encode({"t": "pong", "n": 1, "counters": {f"c{n}": 1 for n in range(257)}}),
+    ],
+    ids=["no UTF-8", "too deep", "no key", "too many counters"],
+)
+def test_what_no_worker_of_ours_says_is_refused_by_name(body: bytes) -> None:
+    with pytest.raises(wire.WireError):
+        wire.report(body)
+
+
+def test_the_longest_call_a_worker_can_tell_of_can_be_buried() -> None:
+    most = wire.FRAME_MAX - 100
+    told = wire.framed(wire.Came(leg=LEG, sip_call_id="", peer="", raw=b"x" * most))
+
+    assert len(wire.framed(wire.Bury(leg=LEG, raw=b"x" * most, answered=True))) < len(told)
 
 
 def test_a_frame_that_is_too_long_is_refused_before_it_is_kept() -> None:

@@ -16,8 +16,8 @@ from device_adapters.adapter import Adapter
 from device_adapters.sip.adapter import SipAdapter
 from device_adapters.sip.errors import ListenError, PortTakenError, UnusableFileError
 from device_adapters.sip.ports import Opener
-from device_adapters.sip.settings import SipSettings, Transport, Trunk
-from device_adapters.sip.udp import UdpSocket, reachable_host
+from device_adapters.sip.settings import SipSettings, Trunk
+from device_adapters.sip.udp import UNSENT_OCTETS_MAX, UdpSocket, reachable_host
 from tests.unit.sip.peer import Peer, endpoint
 
 COUNTY = CountyCode("330302")
@@ -233,6 +233,30 @@ async def test_a_send_nobody_can_deliver_is_counted() -> None:
     assert udp.drops() == 0
 
 
+async def test_what_the_network_does_not_take_is_kept_up_to_a_limit_and_then_dropped_and_counted() -> None:
+    class Stuck:
+        size = UNSENT_OCTETS_MAX + 1
+        sent = 0
+
+        def get_write_buffer_size(self) -> int:
+            return self.size
+
+        def is_closing(self) -> bool:
+            return False
+
+        def sendto(self, data: bytes, addr: tuple[str, int]) -> None:
+            self.sent += 1
+
+    udp, stuck = UdpSocket(lambda data, addr: None), Stuck()
+    udp.connection_made(stuck)  # type: ignore[arg-type]
+
+    udp.send(b"x", ("127.0.0.1", 9))
+    stuck.size -= 1
+    udp.send(b"x", ("127.0.0.1", 9))
+
+    assert (stuck.sent, udp.dropped, udp.statistics()["undelivered"]) == (1, 1, 1)
+
+
 def test_a_wildcard_is_shown_to_peers_as_an_address() -> None:
     assert reachable_host("127.0.0.1") == "127.0.0.1"
     assert socket.inet_aton(reachable_host("0.0.0.0")) != bytes(4)
@@ -295,19 +319,6 @@ async def test_a_challenge_nobody_could_hear_is_counted() -> None:
         adapter.send(ChallengeCaller(leg=Leg("x.0"), why="silent"))
 
         assert adapter.statistics()["challenges_without_media"] == 1
-
-
-def test_only_the_first_listener_of_a_transport_calls_on_trunks() -> None:
-    trunk = Trunk(name="t", addresses=("192.0.2.9",), county=COUNTY, transport="tcp")
-    settings = SipSettings(listen=("udp:127.0.0.1:0", "tcp:127.0.0.1:0", "tcp:127.0.0.1:0"), trunks=(trunk,))
-    opener = Opener(
-        settings, lambda number, data, addr: None, lambda number, addr: None, lambda: 0.0, None, {}
-    )
-
-    transports: tuple[Transport, ...] = ("udp", "tcp", "tcp")
-    intervals = [opener.settings_of(transport).trunks[0].keep_alive_s for transport in transports]
-
-    assert intervals == [30, 30, 0]
 
 
 def test_an_address_of_the_other_family_is_not_shown_to_peers() -> None:

@@ -9,6 +9,7 @@ from core.ids import CountyCode
 from device_adapters.sip.admission import Admission, Refusal
 from device_adapters.sip.endpoint import Endpoint
 from device_adapters.sip.events import Address
+from device_adapters.sip.house import House as Shared
 from device_adapters.sip.message import Request, read_message
 from device_adapters.sip.settings import SipSettings, Trunk
 from tests.unit.sip.peer import HERE, Peer, endpoint
@@ -37,7 +38,7 @@ class House:
         if refusal is not None:
             return refusal.counted
         self.admission.came(source)
-        self.admission.calls_in_hour(caller, now)
+        self.admission.calls_in_hour(caller, source, now)
         self.legs += 1
         return ""
 
@@ -199,11 +200,11 @@ def test_who_insists_is_refused_when_the_house_is_nearly_full_and_never_before()
 
 def test_it_takes_as_many_calls_as_configured_to_insist() -> None:
     house = House(insistent_per_hour=3, calls_max=100)
-    assert [house.call(caller=caller) for caller in ("a", "a", "b")] == [""] * 3
+    assert [house.call(caller=caller) for caller in ("5771", "5771", "5772")] == [""] * 3
     while house.legs < 90:
         house.call()
 
-    assert [house.call(caller=caller) for caller in ("a", "b", "b")] == [
+    assert [house.call(caller=caller) for caller in ("5771", "5772", "5772")] == [
         "insistent_shed",
         "",
         "insistent_shed",
@@ -228,7 +229,13 @@ def test_a_withheld_number_never_insists() -> None:
 def test_a_call_that_is_taken_is_told_how_often_its_number_rang() -> None:
     admission = House().admission
 
-    assert [admission.calls_in_hour(caller, 0.0) for caller in ("a", "b", "a", "", "")] == [1, 1, 2, 0, 0]
+    assert [admission.calls_in_hour(caller, LISTED, 0.0) for caller in ("5771", "5772", "5771", "", "")] == [
+        1,
+        1,
+        2,
+        0,
+        0,
+    ]
 
 
 def test_a_refusal_says_when_to_come_again() -> None:
@@ -266,9 +273,9 @@ def test_who_asks_is_told_how_much_to_send_elsewhere_and_nobody_else() -> None:
 
 def test_what_a_trunk_contracted_holds_for_all_listeners_of_the_house_together() -> None:
     settings = SipSettings(trunks=(trunk(calls_max=1),))
-    shared = Admission(settings)
+    shared = Shared(settings)
     first, second = (
-        Endpoint(settings, HERE, lambda name=name: name, admission=shared)  # type: ignore[misc]
+        Endpoint(settings, HERE, lambda name=name: name, house=shared)  # type: ignore[misc]
         for name in ("leg0", "leg1")
     )
 

@@ -214,6 +214,7 @@ MATCHED = (
     "_QUOTED",
     "_ELEMENT",
     "_USUAL_VIA",
+    "_REQUESTABLE",
     "_VIA",
     "_CSEQ",
     "_VERSION",

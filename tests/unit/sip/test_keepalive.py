@@ -6,6 +6,7 @@ import pytest
 from core.ids import CountyCode, Leg
 from device_adapters.sip.endpoint import Endpoint
 from device_adapters.sip.events import Invited, TrunkChanged
+from device_adapters.sip.house import House
 from device_adapters.sip.message import Request
 from device_adapters.sip.settings import SipSettings, Trunk
 from tests.unit.sip.peer import HERE, SDP, THERE, Peer, endpoint, run_to
@@ -56,11 +57,39 @@ def test_a_trunk_that_is_silent_is_told_down_and_up_again_when_it_calls() -> Non
 
 def test_a_trunk_whose_connection_does_not_open_is_silent() -> None:
     sip = endpoint(SipSettings(trunks=(TRUNK,)))
-    for now in (0.0, 0.1):
-        asked(sip, now)
-        sip.unreachable(THERE, now)
+    for now in (0.0, 5.0):
+        assert changes(sip) == []
+        options = asked(sip, now)
+        sip.unreachable([(options.raw, THERE)], now)
 
     assert changes(sip) == [("mobile", False)]
+
+
+def test_a_trunk_that_calls_at_another_listener_is_there_and_not_asked() -> None:
+    settings = SipSettings(trunks=(TRUNK,), listen=("udp:192.0.2.110:5060", "tcp:192.0.2.110:5060"))
+    house = House(settings)
+    first = Endpoint(settings, HERE, lambda: "a.0", house=house)
+    second = Endpoint(settings, HERE, lambda: "b.1", "TCP", house=house)
+
+    for at in range(0, 600, 10):
+        Peer(second, f"c{at}").options(float(at))
+        first.handle_timer(float(at))
+        second.handle_timer(float(at))
+
+    assert first.datagrams_to_send(600.0) == []
+    assert changes(first) == changes(second) == []
+    assert (first.statistics()["trunks_up"], "trunks_up" in second.statistics()) == (1, False)
+
+
+def test_a_trunk_that_calls_every_two_minutes_and_drops_our_options_does_not_flap() -> None:
+    sip = endpoint(SipSettings(trunks=(TRUNK,)))
+    told = []
+    for at in range(0, 3600, 120):
+        run_to(sip, float(at))
+        Peer(sip, f"c{at}").options(float(at))
+        told += changes(sip)
+
+    assert told == []
 
 
 def test_a_trunk_with_a_password_is_asked_for_it_and_no_leg_is_held_meanwhile() -> None:
@@ -120,7 +149,7 @@ def test_room_that_strangers_took_comes_back() -> None:
 
     run_to(sip, 100.0)
 
-    assert sip._layer.strangers == 0
+    assert sip._layer.remembered.strangers == 0
     assert Peer(sip, "again", ("198.51.100.1", 5060)).invite(100.0) == [100]
 
 

@@ -46,14 +46,16 @@ def test_the_calls_of_a_number_are_counted_and_looking_counts_nothing() -> None:
 
 def test_a_call_counts_for_an_hour() -> None:
     counts = CallerCounts(10)
-    counts.add("a", 0.0)
-    counts.add("a", 1000.0)
+    counts.add("57700001", 0.0)
+    counts.add("57700001", 1000.0)
 
-    assert [counts.look("a", at) for at in (3599.0, 3600.0, 4499.0, 4500.0, 9999.0)] == [2, 1, 1, 0, 0]
-    assert counts.add("a", 10_000.0) == 1
+    assert [counts.look("57700001", at) for at in (3599.0, 3600.0, 4499.0, 4500.0, 9999.0)] == [2, 1, 1, 0, 0]
+    assert counts.add("57700001", 10_000.0) == 1
 
 
-@pytest.mark.parametrize("caller", ["", "anonymous", "Anonymous", "UNAVAILABLE", "restricted"])
+@pytest.mark.parametrize(
+    "caller", ["", "anonymous", "Anonymous", "UNAVAILABLE", "restricted", "sipp", "110", "0"]
+)
 def test_a_withheld_number_is_nobody(caller: str) -> None:
     counts = CallerCounts(10)
 
@@ -63,20 +65,20 @@ def test_a_withheld_number_is_nobody(caller: str) -> None:
 
 def test_the_longest_silent_is_forgotten_first() -> None:
     counts = CallerCounts(2)
-    for caller in ("a", "b", "a", "c"):
+    for caller in ("57700001", "57700002", "57700001", "57700003"):
         counts.add(caller, 0.0)
 
-    assert [counts.look(caller, 0.0) for caller in "abc"] == [2, 0, 1]
+    assert [counts.look(f"5770000{n}", 0.0) for n in (1, 2, 3)] == [2, 0, 1]
     assert len(counts) == 2
 
 
 def test_who_was_silent_for_an_hour_makes_room_for_the_next() -> None:
     counts = CallerCounts(1000)
     for number in range(100):
-        counts.add(f"old{number}", 0.0)
+        counts.add(f"5770{number:04}", 0.0)
 
     for number in range(100):
-        counts.add(f"new{number}", 2 * HOUR_S)
+        counts.add(f"5780{number:04}", 2 * HOUR_S)
 
     assert len(counts) == 100
 
@@ -92,8 +94,8 @@ def test_a_number_as_long_as_a_datagram_is_kept_short() -> None:
 def test_a_number_that_never_stops_is_still_counted() -> None:
     counts = CallerCounts(10)
     for _ in range(COUNT_MAX + 5):
-        counts.add("a", 0.0)
+        counts.add("57700001", 0.0)
 
-    assert counts.look("a", 0.0) == COUNT_MAX
-    assert counts.add("a", SLOT_S + 1.0) == COUNT_MAX + 1
-    assert counts.look("a", HOUR_S) == 1
+    assert counts.look("57700001", 0.0) == COUNT_MAX
+    assert counts.add("57700001", SLOT_S + 1.0) == COUNT_MAX + 1
+    assert counts.look("57700001", HOUR_S) == 1

@@ -179,15 +179,41 @@ def test_a_refresh_nobody_answers_ends_the_call(extra: str) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 488, 503, 603])
-def test_any_other_refusal_leaves_the_call_until_its_session_ends(status: int) -> None:
+def test_any_other_refusal_is_asked_again_and_leaves_the_call_until_its_session_ends(status: int) -> None:
     sip = endpoint()
     caller, _ = talking(sip, extra=WE)
     caller.reply(caller.asked(90.0), status, 90.1)
+    assert run_to(sip, 120.0) == []
+    caller.reply(caller.asked(120.1), status, 120.2)
 
     assert run_to(sip, 147.0) == []
     assert reasons(sip) == []
     run_to(sip, 148.0)
     assert reasons(sip) == [("expired", 148.0)]
+
+
+@pytest.mark.parametrize("status", [400, 500, 503, 504])
+def test_a_refusal_of_the_moment_costs_nobody_the_call(status: int) -> None:
+    sip = endpoint()
+    caller, _ = talking(sip, extra=WE)
+    caller.reply(caller.asked(90.0), status, 90.1)
+
+    caller.reply(caller.asked(120.1), 200, 120.2, extra=WE)
+
+    run_to(sip, 209.0)
+    assert reasons(sip) == []
+
+
+def test_a_peer_that_could_not_be_reached_for_a_moment_is_asked_again() -> None:
+    sip = endpoint()
+    caller, _ = talking(sip, extra=WE)
+    caller.asked(90.0)
+
+    sip.unreachable(caller.sent, 90.0)
+
+    caller.reply(caller.asked(120.0), 200, 120.1, extra=WE)
+    run_to(sip, 208.0)
+    assert reasons(sip) == []
 
 
 def test_a_peer_without_timers_that_refuses_is_there_and_talks_on() -> None:
@@ -291,7 +317,7 @@ def test_a_connection_that_is_gone_does_not_end_a_call_before_its_time() -> None
     caller, _ = talking(sip, extra=WE)
     caller.asked(90.0)
 
-    sip.unreachable(THERE, 90.1)
+    sip.unreachable(caller.sent, 90.1)
 
     assert reasons(sip) == []
     run_to(sip, 148.0)
@@ -328,22 +354,24 @@ def test_a_call_taken_up_after_a_restart_is_refreshed_soon_and_counts_on() -> No
 def test_a_call_taken_up_after_a_restart_counts_beyond_what_the_old_process_said() -> None:
     sip = endpoint()
     caller = Peer(sip)
-    sip.adopt(caller.text("INVITE", body=SDP).encode(), THERE, Leg("before"), "answered", 7000.0)
+    raw = caller.text("INVITE", body=SDP).encode()
+    sip.adopt(raw, THERE, Leg("before"), "answered", 7.0, cseq=1_760_000_000)
 
-    sip.hang_up(Leg("before"), 7001.0)
+    sip.hang_up(Leg("before"), 8.0)
 
     caller.heard()
-    assert caller.last[0].cseq == 7001
+    assert caller.last[0].cseq == 1_760_000_001
 
 
-def test_a_call_taken_up_that_nobody_refreshes_ends() -> None:
+def test_a_call_taken_up_is_refreshed_by_us_whoever_was_to_do_it_and_ends_when_nobody_is_there() -> None:
     sip = endpoint()
     raw = Peer(sip).text("INVITE", extra=THEY, body=SDP).encode()
     sip.adopt(raw, THERE, Leg("before"), "answered", 7000.0)
 
-    run_to(sip, 7149.0)
+    sent = run_to(sip, 7149.0)
 
-    assert reasons(sip) == [("expired", 7148.0)]
+    assert sent[0][0] <= 7045.0
+    assert [reason for reason, _ in reasons(sip)] == ["gone"]
 
 
 @pytest.mark.parametrize(

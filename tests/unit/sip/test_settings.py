@@ -55,6 +55,10 @@ OWN = {"tls": {"certificate": "c", "key": "k"}}
             {"trunks": [TRUNK | {"transport": "tcp"}]},
             "sip.trunks.transport of 't' is 'tcp', and sip.listen has no",
         ),
+        (
+            {"listen": ["udp:[::]:5060"], "trunks": [TRUNK]},
+            "sip.trunks.transport of 't' is 'udp', and sip.listen has no such address of its family",
+        ),
         (TLS | OWN | {"trunks": [TRUNK | {"transport": "tls"}]}, "sip.tls.authorities must say"),
         ({"host": "gateway.example"}, "sip.host must be an IP address"),
         ({"host": "0.0.0.0"}, "sip.host is where peers send to"),
@@ -89,7 +93,7 @@ def test_what_can_work_is_taken() -> None:
     "table",
     [
         {"trunks": [TRUNK | {"transport": "tcp", "keep_alive_s": 0}]},
-        {"listen": ["udp:0.0.0.0:5060", "tcp:[::]:5060"], "trunks": [TRUNK | {"transport": "tcp"}]},
+        {"listen": ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"], "trunks": [TRUNK | {"transport": "tcp"}]},
         TLS | OWN | {"trunks": [TRUNK | {"transport": "tls", "keep_alive_s": 0}]},
         {"trunks": [TRUNK | {"digest": "SHA-256", "username": "u", "password_file": "p"}]},
         {

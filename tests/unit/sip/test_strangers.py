@@ -103,3 +103,35 @@ def test_only_trunks_hears_listed_trunks_and_drops_the_rest_unread(host: str) ->
     assert held["unknown_source"] == 2
     assert "anomaly_not_sip" not in held
     assert held["requests_invite"] == 1
+
+
+def test_a_flood_of_strangers_is_not_even_read_and_a_trunk_is() -> None:
+    sip = house(strangers_datagrams_per_s=100)
+    noise = Peer(sip, "noise", stranger(1))
+
+    for _ in range(300):
+        noise.options(0.0)
+    trunk = Peer(sip, "t", LISTED)
+
+    assert sip.statistics()["requests_options"] == 100
+    assert sip.statistics()["strangers_unread"] == 200
+    assert trunk.invite() == [100]
+    assert noise.options(0.01) == [200]
+
+
+def test_a_long_datagram_of_a_stranger_counts_for_as_many_as_it_costs() -> None:
+    sip = house(strangers_datagrams_per_s=100)
+    noise = Peer(sip, "noise", stranger(1))
+
+    for _ in range(20):
+        noise.say(b"x" * 50_000)
+
+    assert (sip.statistics()["anomaly_not_sip"], sip.statistics()["strangers_unread"]) == (5, 15)
+    assert noise.options(0.04) == [], "what it cost beyond is owed"
+    assert noise.options(0.07) == [200]
+
+
+def test_over_a_connection_nothing_is_lost_unread() -> None:
+    sip = endpoint(SipSettings(trunks=TRUNKS, strangers_datagrams_per_s=1), "TCP")
+
+    assert [Peer(sip, f"s{n}", stranger(1)).options() for n in range(9)] == [[200]] * 9

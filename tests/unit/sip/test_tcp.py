@@ -10,7 +10,7 @@ import pytest
 
 from core.ids import CountyCode
 from device_adapters.sip.connection import LATE_S, LINGER_S, TURN_OCTETS_MAX, Connection
-from device_adapters.sip.dialler import DIALS_MAX, PENDING_MAX
+from device_adapters.sip.dialler import DIALS_MAX, HOST_DIALS_MAX, PENDING_MAX, STRANGER_DIALS_MAX, Lost
 from device_adapters.sip.events import Address
 from device_adapters.sip.next_hop import next_hop
 from device_adapters.sip.settings import SipSettings, Trunk
@@ -72,12 +72,14 @@ class House:
         self.now = 1000.0
         self.heard: list[tuple[bytes, Address]] = []
         self.legs: set[Address] = set()
+        self.lost: Lost = []
         self.listener = StreamListener(
             "tcp",
             SipSettings(listen=("tcp:127.0.0.1:0",), **settings),
             lambda data, addr: self.heard.append((data, addr)),
             lambda: self.now,
-            holds=lambda peer: peer in self.legs,
+            holding=lambda: self.legs,
+            unreachable=self.lost.extend,
         )
 
     def come(self, peer: Address = PEER) -> tuple[Connection, NotedTransport]:
@@ -334,8 +336,46 @@ def test_what_waits_for_a_connection_has_a_limit_and_so_have_the_connections_wai
     for number in range(DIALS_MAX + 9):
         house.listener.send(OK, (f"198.51.{number // 250}.{number % 250}", 40_000))
 
+    assert house.counted("connections_dialling") == STRANGER_DIALS_MAX
+    assert house.counted("undelivered") == 1 + DIALS_MAX + 9 - STRANGER_DIALS_MAX + 1
+    assert len(house.lost) == house.counted("undelivered")
+
+
+def test_one_stranger_s_dials_and_all_strangers_together_leave_room_for_trunks() -> None:
+    house = House(trunks=LISTED)
+
+    for port in range(1000, 1300):
+        house.listener.send(OK.replace(b"192.0.2.9:5060", b"192.0.2.9:%d" % port), ("203.0.113.66", port))
+    assert house.counted("connections_dialling") == HOST_DIALS_MAX
+    for number in range(DIALS_MAX):
+        house.listener.send(OK, (f"203.0.114.{number}", 40_000))
+    assert house.counted("connections_dialling") == STRANGER_DIALS_MAX
+    for port in range(DIALS_MAX):
+        house.listener.send(OK.replace(b"192.0.2.9:5060", b"192.0.2.10:%d" % (6000 + port)), (TRUNK[0], 9))
+
     assert house.counted("connections_dialling") == DIALS_MAX
-    assert house.counted("undelivered") == 1 + 10
+
+
+async def test_what_could_not_be_carried_is_told_with_the_peer_it_was_meant_for() -> None:
+    house = House()
+    other = ("192.0.2.9", 40_007)
+
+    async def refuse(to: Address) -> Connection:
+        raise ConnectionRefusedError
+
+    house.listener._dialler._connect = refuse
+    async with asyncio.TaskGroup() as tasks:
+        house.listener._dialler.start(tasks)
+        house.listener.send(BYE, PEER)
+        house.listener.send(OK, other)
+
+    assert house.lost == [(BYE, PEER), (OK, other)]
+    assert (house.counted("undelivered"), house.counted("connect_failed")) == (2, 1)
+    for _ in range(HOST_DIALS_MAX + 1):
+        async with asyncio.TaskGroup() as tasks:
+            house.listener._dialler.start(tasks)
+            house.listener.send(BYE, PEER)
+    assert house.counted("connect_failed") == HOST_DIALS_MAX + 2, "a dial that is over makes room"
 
 
 def test_what_nobody_can_be_sent_is_counted() -> None:
@@ -346,6 +386,7 @@ def test_what_nobody_can_be_sent_is_counted() -> None:
     house.listener.send(OK, PEER)
 
     assert house.counted("undelivered") == 2
+    assert house.lost == [(b"no SIP", PEER), (OK, PEER)]
 
 
 LISTED_HOSTS = ("192.0.2.10",)

@@ -145,8 +145,9 @@ def test_over_a_connection_nothing_is_said_twice_and_nothing_lingers_after_a_ref
 def test_a_connection_that_does_not_open_is_told_to_whoever_asked(machine: Machine, transport: str) -> None:
     asking = Asking(machine, transport)
 
-    asking.layer.unreachable(("192.0.2.99", 5060), 1.0)
-    asking.layer.unreachable(THERE, 1.0)
+    asking.layer.unreachable([(asking.asked.raw, ("192.0.2.99", 5060)), (b"another", THERE)], 1.0)
+    assert asking.told == []
+    asking.layer.unreachable([(asking.asked.raw, THERE)], 1.0)
 
     assert asking.told == [(Purpose.REFRESH, "leg0", Outcome.UNREACHABLE)]
     assert (len(asking.layer), len(asking.timers)) == (0, 0)
@@ -167,7 +168,7 @@ def test_a_leg_whose_bye_cannot_be_carried_is_let_go_at_once() -> None:
     sip.hang_up(leg, 1.0)
     caller.heard()
 
-    sip.unreachable(THERE, 1.0)
+    sip.unreachable(caller.sent, 1.0)
 
     assert events(sip) == [Ended(leg=leg, sip_call_id="call-a", at=1.0, reason="hung_up")]
     held = sip.statistics()

@@ -10,7 +10,7 @@ from core.ids import CountyCode
 from device_adapters.sip.events import Address, TrunkChanged
 from device_adapters.sip.message import Request, read_message
 from device_adapters.sip.settings import SipSettings, Trunk
-from device_adapters.sip.trunks import ANSWER_S_MAX, NEXT, Heard, State, Trunks, options
+from device_adapters.sip.trunks import ANSWER_S_MAX, CALLED_S, NEXT, REFUSED_S, Heard, State, Trunks, options
 from tests.unit.sip.peer import Peer, endpoint
 
 A: Address = ("192.0.2.9", 5060)
@@ -22,8 +22,11 @@ def trunk(name: str = "mobile", *addresses: str, **more: Any) -> Trunk:
     return Trunk(name=name, addresses=addresses or (A[0],), county=CountyCode("330302"), **more)
 
 
-def watched(*trunks: Trunk, transport: str = "UDP") -> Trunks:
-    return Trunks(SipSettings(trunks=trunks or (trunk(),)), transport)
+UDP, TCP, TLS = ("udp", False), ("tcp", False), ("tls", False)
+
+
+def watched(*trunks: Trunk) -> Trunks:
+    return Trunks(SipSettings(trunks=trunks or (trunk(),)))
 
 
 def let_pass(
@@ -31,8 +34,8 @@ def let_pass(
 ) -> list[tuple[float, Address]]:
     """Let time pass; return when who was asked. Who answers does so within a tenth of a second."""
     asked: list[tuple[float, Address]] = []
-    while (due := trunks.next_due()) is not None and due <= end:
-        for _, address in trunks.to_ask(due):
+    while (due := trunks.next_due(UDP)) is not None and due <= end:
+        for _, address in trunks.to_ask(UDP, due):
             asked.append((due, address))
             if address in answering:
                 trunks.answered(address, 200, due + 0.1)
@@ -53,8 +56,9 @@ def test_every_state_knows_what_each_thing_means() -> None:
 
 def test_life_leads_up_from_everywhere_and_silence_twice_leads_down() -> None:
     assert {NEXT[state, heard][0] for state in State for heard in (Heard.ANSWERED, Heard.HEARD)} == {State.UP}
-    for state in State:
-        assert NEXT[NEXT[state, Heard.SILENT][0], Heard.SILENT][0] is State.DOWN
+    for state, nothing in product(State, (Heard.SILENT, Heard.REFUSED)):
+        assert NEXT[NEXT[state, nothing][0], nothing][0] is State.DOWN
+        assert NEXT[state, Heard.MUTE][0] is State.UP
         assert NEXT[state, Heard.ASKED][0] is state
 
 
@@ -72,7 +76,7 @@ def test_a_trunk_that_calls_need_not_be_asked() -> None:
     for at in range(0, 3600, 20):
         trunks.heard("::ffff:192.0.2.9" if at % 40 else A[0], float(at))
 
-        assert trunks.to_ask(float(at)) == []
+        assert trunks.to_ask(UDP, float(at)) == []
 
     assert let_pass(trunks, 3611.0) == [(3610.0, A)]
 
@@ -119,7 +123,7 @@ def test_a_trunk_that_comes_back_is_told_of_once(how: str) -> None:
 def test_a_trunk_that_was_down_before_is_asked_soon_when_it_is_down_again() -> None:
     trunks = watched()
     let_pass(trunks, 300.0)
-    trunks.heard(A[0], 300.0)
+    trunks.answered(A, 200, 300.0)
 
     asked = let_pass(trunks, 360.0)
 
@@ -143,7 +147,7 @@ def test_a_trunk_is_down_only_when_all_its_addresses_are() -> None:
 @pytest.mark.parametrize("status", [200, 404, 405, 408, 483, 500, 501, 603])
 def test_whatever_is_answered_someone_is_there(status: int) -> None:
     trunks = watched()
-    trunks.to_ask(0.0)
+    trunks.to_ask(UDP, 0.0)
 
     trunks.answered(A, status, 0.2)
 
@@ -152,7 +156,7 @@ def test_whatever_is_answered_someone_is_there(status: int) -> None:
 
 def test_a_trunk_that_says_503_is_up_and_draining() -> None:
     trunks = watched(trunk("mobile", A[0], B[0]))
-    trunks.to_ask(0.0)
+    trunks.to_ask(UDP, 0.0)
 
     trunks.answered(A, 503, 0.1)
     assert trunks.standing() == {"mobile": "up"}
@@ -166,57 +170,102 @@ def test_a_trunk_that_says_503_is_up_and_draining() -> None:
 
 def test_a_provisional_answer_is_not_yet_one() -> None:
     trunks = watched()
-    trunks.to_ask(0.0)
+    trunks.to_ask(UDP, 0.0)
 
     trunks.answered(A, 100, 0.1)
 
-    assert trunks.next_due() == ANSWER_S_MAX
+    assert trunks.next_due(UDP) == ANSWER_S_MAX
 
 
-def test_what_cannot_be_sent_is_silence_at_once() -> None:
+def test_what_cannot_be_sent_is_tried_again_after_a_pause_before_it_proves_anything() -> None:
     trunks = watched()
 
-    for at in (0.0, 0.1):
-        assert trunks.to_ask(at) == [(trunk(), A)]
-        trunks.silent(A, at + 0.05)
-        trunks.silent(A, at + 0.06)
+    assert trunks.to_ask(UDP, 0.0) == [(trunk(), A)]
+    for _ in range(2):
+        trunks.silent(A, 0.05, refused=True)
+    assert (trunks.to_ask(UDP, REFUSED_S), changes(trunks)) == ([], [])
+    assert trunks.to_ask(UDP, 0.05 + REFUSED_S) == [(trunk(), A)]
+    trunks.silent(A, 5.1, refused=True)
 
-    assert changes(trunks) == [("mobile", False, "unanswered", pytest.approx(0.15))]
+    assert changes(trunks) == [("mobile", False, "unanswered", 5.1)]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_trunk_that_calls_and_never_answers_is_not_down_until_it_stops_calling(refused: bool) -> None:
+    trunks = watched()
+    for at in range(10, 3600, 120):
+        trunks.heard(A[0], float(at))
+        for due in range(at, at + 120, 5):
+            if trunks.to_ask(UDP, float(due)) and refused:
+                trunks.silent(A, float(due), refused=True)
+
+    assert (changes(trunks), trunks.standing()) == ([], {"mobile": "up"})
+    let_pass(trunks, 3480.0 + CALLED_S)
+    assert changes(trunks) == []
+    let_pass(trunks, 3700.0 + CALLED_S)
+    assert [told[:3] for told in changes(trunks)] == [("mobile", False, "unanswered")]
+
+
+def test_a_trunk_that_has_answered_once_is_down_when_it_no_longer_does_though_it_called() -> None:
+    trunks = watched()
+    let_pass(trunks, 1.0, ALL)
+    trunks.heard(A[0], 20.0)
+
+    let_pass(trunks, 100.0)
+
+    assert [told[:3] for told in changes(trunks)] == [("mobile", False, "unanswered")]
 
 
 def test_who_called_while_we_asked_was_not_silent() -> None:
     trunks = watched()
-    trunks.to_ask(0.0)
+    trunks.to_ask(UDP, 0.0)
     trunks.heard(A[0], 5.0)
 
-    assert trunks.to_ask(10.0) == []
-    assert (trunks.next_due(), changes(trunks)) == (35.0, [])
+    assert trunks.to_ask(UDP, 10.0) == []
+    assert (trunks.next_due(UDP), changes(trunks)) == (35.0, [])
 
 
 def test_strangers_are_nothing_to_us() -> None:
     trunks = watched()
-    before = trunks.next_due()
+    before = trunks.next_due(UDP)
 
     trunks.heard("198.51.100.1", 0.0)
     trunks.answered(("198.51.100.1", 5060), 200, 0.0)
     trunks.silent(("198.51.100.1", 5060), 0.0)
 
-    assert (trunks.next_due(), trunks.standing()) == (before, {"mobile": "unknown"})
+    assert (trunks.next_due(UDP), trunks.standing()) == (before, {"mobile": "unknown"})
 
 
-def test_only_trunks_of_our_transport_that_want_it_are_asked() -> None:
-    udp, tcp, quiet = (
+def test_each_trunk_is_asked_by_the_first_listener_of_its_transport_and_family() -> None:
+    udp, tcp, six, quiet = (
         trunk(),
         trunk("tcp", B[0], transport="tcp", port=5070),
+        trunk("six", "2001:DB8::9"),
         trunk("quiet", "192.0.2.11", keep_alive_s=0),
     )
-    settings = SipSettings(trunks=(udp, tcp, quiet), listen=("udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"))
+    listen = ("udp:127.0.0.1:5060", "udp:127.0.0.1:5061", "tcp:127.0.0.1:5060", "udp:[::1]:5060")
+    trunks = Trunks(SipSettings(trunks=(udp, tcp, six, quiet), listen=listen))
 
-    assert Trunks(settings, "UDP").to_ask(0.0) == [(udp, A)]
-    assert Trunks(settings, "TCP").to_ask(0.0) == [(tcp, (B[0], 5070))]
-    assert Trunks(settings, "TLS").next_due() is None
-    assert Trunks(settings, "UDP", first=False).to_ask(0.0) == []
-    assert Trunks(settings, "UDP").standing() == {"mobile": "unknown"}
+    assert [trunks.claim(way) for way in (UDP, UDP, TCP, ("udp", True), TLS)] == [
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert trunks.to_ask(UDP, 0.0) == [(udp, A)]
+    assert trunks.to_ask(TCP, 0.0) == [(tcp, (B[0], 5070))]
+    assert trunks.to_ask(("udp", True), 0.0) == [(six, ("2001:db8::9", 5060))]
+    assert trunks.next_due(TLS) is None
+    assert trunks.standing(TCP) == {"tcp": "unknown"}
+
+
+def test_an_address_no_listener_reaches_does_not_keep_its_trunk_up() -> None:
+    trunks = watched(trunk("mobile", A[0], "2001:db8::9"))
+
+    let_pass(trunks, 30.0)
+
+    assert [told[:2] for told in changes(trunks)] == [("mobile", False)]
 
 
 def test_a_short_interval_is_kept() -> None:

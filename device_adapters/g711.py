@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """G.711, both laws, from 16 bit and as loudness. Pure.
 
-pyVoIP goes by way of 8-bit samples and sends mu-law under A-law's name; what we play and hear goes this way instead.
+For all that is heard of us: pyVoIP would send mu-law under A-law's name.
 """
 
 from collections.abc import Iterable

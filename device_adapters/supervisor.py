@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps one worker alive: starts it, asks whether it lives, kills one that does not answer, starts the next.
 
-The worker is a process of its own because pyVoIP is under the GPL and because it may block, leak or die: nothing it
-does reaches the gateway but messages (wire.py) over one end of a socket pair.
+A worker is a process of its own because of its beat, its licence, or because it may block, leak or die: nothing it
+does reaches the gateway but messages (frames.py) over one end of a socket pair.
 """
 
 import asyncio
@@ -11,40 +11,74 @@ import signal
 import socket
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
-from device_adapters.pyvoip import wire
-from device_adapters.pyvoip.settings import PyvoipSettings
+from device_adapters.frames import Frames, Leave, Message, Ping, WireError, framed
+
+Report = TypeVar("Report")
 
 START_S_MAX = 20.0  # a cold disk and a busy machine; it takes half a second
 LEAVE_S_MAX = 1.5  # every part promises to stop within 2 s; the worker leaves within 1
 END_S_MAX = 1.0  # what a dead process wrote is read in less
 
 
-class Supervisor:
+class Patience(Protocol):
+    """What a worker's settings say of how it is kept."""
+
+    @property
+    def heartbeat_s(self) -> float:
+        """How often it is asked whether it lives."""
+        ...
+
+    @property
+    def heartbeat_s_max(self) -> float:
+        """How long it may be without an answer."""
+        ...
+
+    @property
+    def restart_s_min(self) -> float:
+        """Pause before the next one, doubled each time until one stays."""
+        ...
+
+    @property
+    def restart_s_max(self) -> float:
+        """Longest pause, and how long one must live to have stayed."""
+        ...
+
+
+class Supervisor(Generic[Report]):
     """One worker at a time."""
 
     def __init__(
         self,
-        settings: PyvoipSettings,
+        settings: Patience,
         command: Sequence[str],
         mono_s: Callable[[], float],
         *,
-        hello: Callable[[], wire.Hello],
-        heard: Callable[[wire.Report], None],
+        read: Callable[[bytes], Report],
+        hello: Callable[[], Message],
+        heard: Callable[[Report], None],
         gone: Callable[[str], None],
     ) -> None:
-        """`hello` opens each conversation and may raise OSError; after `gone` nothing more is heard of that worker."""
+        """Take what reads a body and what opens each conversation.
+
+        `read` and `heard` may raise WireError, `hello` OSError: that ends a worker, or none is started. After `gone`
+        nothing more is heard of that worker.
+        """
         self._settings = settings
         self._command = command
         self._mono_s = mono_s
+        self._read = read
         self._hello = hello
         self._heard = heard
         self._gone = gone
         self._stopped = asyncio.Event()
         self._link: _Link | None = None
         self._heard_at = 0.0
-        self._pause_s = settings.restart_s_min
+        self._started_at = 0.0
+        self._does_work = False
+        self.pause_s = settings.restart_s_min
+        "Before the next worker, when this one ends."
         self.starts = 0
         self.pid = 0
         "Of the worker, 0 without one."
@@ -54,30 +88,42 @@ class Supervisor:
         stopped: asyncio.Future[Any] = asyncio.ensure_future(self._stopped.wait())
         try:
             while not self._stopped.is_set():
-                self._gone(await self._one_worker(stopped))
-                await asyncio.wait((stopped,), timeout=self._pause_s)
-                self._pause_s = min(self._settings.restart_s_max, 2 * self._pause_s)
+                why = await self._one_worker(stopped)
+                if self._has_stayed():
+                    self.pause_s = self._settings.restart_s_min
+                self._does_work = False
+                self._gone(why)
+                await asyncio.wait((stopped,), timeout=self.pause_s)
+                self.pause_s = min(self._settings.restart_s_max, 2 * self.pause_s)
         finally:
             stopped.cancel()
 
     async def wait_stopped(self) -> None:
-        """Return after `stop()`: for a PBX that is not wanted."""
+        """Return after `stop()`: for a worker that is not wanted."""
         await self._stopped.wait()
 
-    def say(self, order: wire.Order) -> bool:
+    def say(self, order: Message) -> bool:
         """Tell the worker; return False when there is none."""
         if self._link is None:
             return False
         self._link.say(order)
         return True
 
-    def stays(self) -> None:
-        """This worker does its work: the next pause is short again."""
-        self._pause_s = self._settings.restart_s_min
+    def stays(self) -> bool:
+        """This worker does its work; return whether it has lived for the longest pause.
+
+        Then the next pause is short again. Sooner it may be one of many that begin well and die, and each would be
+        told as away and back.
+        """
+        self._does_work = self._link is not None
+        return self._has_stayed()
 
     def stop(self) -> None:
         """Let `run` return within 2 s."""
         self._stopped.set()
+
+    def _has_stayed(self) -> bool:
+        return self._does_work and self._mono_s() - self._started_at >= self._settings.restart_s_max
 
     async def _one_worker(self, stopped: "asyncio.Future[Any]") -> str:
         """Serve one worker to its end; return why it ended."""
@@ -87,6 +133,7 @@ class Supervisor:
         except OSError as error:
             return f"the worker cannot be started: {error}"
         self._link = link
+        self._started_at = self._mono_s()
         self.pid = process.pid
         try:
             link.say(hello)
@@ -116,19 +163,21 @@ class Supervisor:
                 raise
         self.starts += 1
         ours.setblocking(False)
-        _, link = await loop.create_unix_connection(lambda: _Link(self._said), sock=ours)
+        _, link = await loop.create_unix_connection(lambda: _Link(self._body), sock=ours)
         return process, link
 
     async def _watch(self, link: "_Link", stopped: "asyncio.Future[Any]") -> str:
         """Ask it again and again; return why it is to be killed, or "" when it has ended."""
-        n, is_up = 0, False
+        n, is_up, beat_s = 0, False, self._settings.heartbeat_s
         self._heard_at = self._mono_s()
         while not link.ended.done():
-            await asyncio.wait(
-                (link.ended, stopped), timeout=self._settings.heartbeat_s, return_when="FIRST_COMPLETED"
-            )
+            asked_at = self._mono_s()
+            await asyncio.wait((link.ended, stopped), timeout=beat_s, return_when="FIRST_COMPLETED")
+            overslept_s = self._mono_s() - asked_at - beat_s
+            if overslept_s > 0:  # this process stood still, and did not listen: not the worker's silence
+                self._heard_at = min(self._mono_s(), self._heard_at + overslept_s)
             if self._stopped.is_set():
-                link.say(wire.Leave())
+                link.say(Leave())
                 await asyncio.wait((link.ended,), timeout=LEAVE_S_MAX)
                 return "stopped"
             is_up = is_up or link.has_spoken
@@ -136,10 +185,11 @@ class Supervisor:
             if silent_s > (self._settings.heartbeat_s_max if is_up else START_S_MAX):
                 return "the worker does not answer"
             n += 1
-            link.say(wire.Ping(n=n))
+            link.say(Ping(n=n))
         return ""
 
-    def _said(self, report: wire.Report) -> None:
+    def _body(self, body: bytes) -> None:
+        report = self._read(body)
         self._heard_at = self._mono_s()
         self._heard(report)
 
@@ -147,9 +197,9 @@ class Supervisor:
 class _Link(asyncio.Protocol):
     """Our end of the socket pair."""
 
-    def __init__(self, heard: Callable[[wire.Report], None]) -> None:
+    def __init__(self, heard: Callable[[bytes], None]) -> None:
         self._heard = heard
-        self._frames = wire.Frames()
+        self._frames = Frames()
         self._transport: asyncio.Transport | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.has_spoken = False
@@ -162,8 +212,8 @@ class _Link(asyncio.Protocol):
         self.has_spoken = True
         try:
             for body in self._frames.feed(data):
-                self._heard(wire.report(body))
-        except wire.WireError as error:
+                self._heard(body)
+        except WireError as error:
             self.nonsense = f"the worker speaks nonsense: {error}"
             self.close()
 
@@ -171,9 +221,9 @@ class _Link(asyncio.Protocol):
         if not self.ended.done():
             self.ended.set_result(None)
 
-    def say(self, order: wire.Order) -> None:
+    def say(self, order: Message) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(wire.framed(order))
+            self._transport.write(framed(order))
 
     def close(self) -> None:
         if self._transport is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from device_adapters.pyvoip.g711 import FRAME, RATE_HZ, Law, encoded
+from device_adapters.g711 import FRAME, RATE_HZ, Law, encoded
 
 TONE_HZ = 450  # the frequency of a Chinese exchange's own tones (GB/T 3380)
 CHALLENGE_HZ = 950
