@@ -153,7 +153,8 @@ class CallAbandoned(Fact, frozen=True, kw_only=True, tag="call.abandoned"):
     leg: Leg
     sip_call_id: str
     reason: str = "cancel"
-    "`cancel`, `bye` (early), `expired` (the trunk's own limit)."
+    """`cancel`, `bye` (early), `expired` (the trunk's own limit), `gone` (the far side knows of no such call),
+    `recovered` (found after a crash)."""
     trace: bytes = b""
     "The leg's last SIP messages (device_adapters/sip/trace.py); `gateway journal sip` shows them."
 
@@ -270,7 +271,8 @@ class FactPoisoned(Fact, frozen=True, kw_only=True, tag="fact.poisoned"):
 
 
 class NeighbourGone(Fact, frozen=True, kw_only=True, tag="neighbour.gone"):
-    """Redis, the broker, the disk or a trunk (`trunk:NAME`) stopped answering."""
+    """Redis, the broker, the disk, a trunk (`trunk:NAME`), the PBX (`pbx`), a service that is asked about callers
+    (`lookup:phone`, `lookup:held`) or the voice of calls (`voice`) stopped answering."""
 
     name: str
     reason: str = ""

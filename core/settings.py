@@ -89,7 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     "A place doubted by more than this is a mast, not a house: a better word that was asked for is awaited. Guess."
     held_s: NotNegative = 3
     """... for so long after the ring, and only by a call that names a location server (by reference): as long as
-    `[lookup] held_s` lets one take. 0 waits for nobody."""
+    `[lookup] held_s` lets one take. 0 waits for nobody: right when no such server is asked."""
     place_moved_m: NotNegative = 50
     "A place that moves farther than this while units drive to the old one is told aloud. Guess: half a block."
     reach_m: Positive = 200_000

@@ -6,6 +6,7 @@ does reaches the gateway but messages (frames.py) over one end of a socket pair.
 """
 
 import asyncio
+import math
 import os
 import signal
 import socket
@@ -75,7 +76,7 @@ class Supervisor(Generic[Report]):
         self._stopped = asyncio.Event()
         self._link: _Link | None = None
         self._heard_at = 0.0
-        self._started_at = 0.0
+        self._up_at = math.inf
         self._does_work = False
         self.pause_s = settings.restart_s_min
         "Before the next worker, when this one ends."
@@ -123,7 +124,7 @@ class Supervisor(Generic[Report]):
         self._stopped.set()
 
     def _has_stayed(self) -> bool:
-        return self._does_work and self._mono_s() - self._started_at >= self._settings.restart_s_max
+        return self._does_work and self._mono_s() - self._up_at >= self._settings.restart_s_max
 
     async def _one_worker(self, stopped: "asyncio.Future[Any]") -> str:
         """Serve one worker to its end; return why it ended."""
@@ -133,7 +134,7 @@ class Supervisor(Generic[Report]):
         except OSError as error:
             return f"the worker cannot be started: {error}"
         self._link = link
-        self._started_at = self._mono_s()
+        self._up_at = math.inf
         self.pid = process.pid
         try:
             link.say(hello)
@@ -191,6 +192,7 @@ class Supervisor(Generic[Report]):
     def _body(self, body: bytes) -> None:
         report = self._read(body)
         self._heard_at = self._mono_s()
+        self._up_at = min(self._up_at, self._heard_at)  # a slow start is no life
         self._heard(report)
 
 

@@ -70,6 +70,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     journal: JournalSettings = JournalSettings()
     dispatch: Settings = Settings()
 
+    def __post_init__(self) -> None:
+        """Refuse two figures for one thing."""
+        if self.dispatch.insistent_per_hour not in (0, self.sip.insistent_per_hour):
+            raise ValueError(
+                "dispatch.insistent_per_hour must be sip.insistent_per_hour, or 0 (nobody is insistent)"
+            )
+
 
 def load(path: Path | None, overrides: dict[str, Any]) -> Config:
     """Read the file (none: the defaults) and lay the command line's values over it.

@@ -168,7 +168,8 @@ class SipAdapter:
         self._flow()
 
     def _unreachable(self, number: int, lost: Lost) -> None:
-        self._lost.setdefault(number, []).extend(lost)  # perhaps while we send: then the flow comes back to it
+        # Perhaps while we send: then the flow comes back to it.
+        self._lost.setdefault(number, []).extend(lost)
         self._flow()
 
     def _wake(self) -> None:

@@ -56,7 +56,9 @@ class Admission:
             if trunk.calls_per_s
         }
         self._strangers_pace = Bucket(settings.strangers_per_s, settings.strangers_per_s * BURST_S)
-        self._strangers_reading = Bucket(settings.strangers_datagrams_per_s, settings.strangers_datagrams_per_s)
+        self._strangers_reading = Bucket(
+            settings.strangers_datagrams_per_s, settings.strangers_datagrams_per_s
+        )
         self._callers = CallerCounts(settings.callers_counted_max)
         self.legs = 0
         "Held in all."
@@ -83,6 +85,12 @@ class Admission:
         if not self._is_stranger(source):
             return False
         return not self._strangers_reading.take(now, 1 + octets // LONG_OCTETS)
+
+    def owed_s(self, source: Address, messages: int, octets: int, now: float) -> float:
+        """Return how long not to read on from a stranger's connection, where nothing may be dropped."""
+        if not self._is_stranger(source):
+            return 0.0
+        return self._strangers_reading.owe(now, messages + octets // LONG_OCTETS)
 
     def has_room(self, source: Address, transactions_held: int) -> bool:
         """Tell whether a request from there may be remembered.

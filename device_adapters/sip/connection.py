@@ -23,6 +23,7 @@ TURN_OCTETS_MAX = 16_384
 
 Received = Callable[[bytes, Address], None]
 Changed = Callable[["Connection"], None]
+OwedS = Callable[[Address, int, int, float], float]
 
 
 class Connection(asyncio.Protocol):
@@ -40,7 +41,9 @@ class Connection(asyncio.Protocol):
         listed: bool,
         dialled: bool = False,
         secure: TlsStream | None = None,
+        owed_s: OwedS = lambda peer, messages, octets, now: 0.0,
     ) -> None:
+        """`owed_s` tells how long not to read on after so many messages and octets."""
         self.peer = peer
         self.way = way
         "Where we called on it; the peer's address when it came to us."
@@ -63,6 +66,7 @@ class Connection(asyncio.Protocol):
         "When what we wait for began: the handshake, the first message, or the one not yet whole; or the leaving."
         self._transport: asyncio.Transport | None = None
         self._rest = b""
+        self._owed_s = owed_s
 
     @property
     def ready(self) -> bool:
@@ -87,26 +91,37 @@ class Connection(asyncio.Protocol):
         """Hand on every message that is whole now; of very many octets, some now and the rest in turn with others."""
         if self.leaving:
             return
-        if len(data) > TURN_OCTETS_MAX and self._transport is not None:
-            self._transport.pause_reading()
+        transport = self._transport
+        turns = transport is not None and len(data) > TURN_OCTETS_MAX
+        if turns and transport is not None:
+            transport.pause_reading()
             self._rest = data[TURN_OCTETS_MAX:]
-            asyncio.get_running_loop().call_soon(self._take_turn)
             data = data[:TURN_OCTETS_MAX]
+        messages = self._taken(data)
+        owed_s = 0.0 if self.listed else self._owed_s(self.peer, messages, len(data), self._now())
+        if owed_s and transport is not None and not turns and not transport.is_closing():
+            transport.pause_reading()
+        if owed_s:
+            asyncio.get_running_loop().call_later(owed_s, self._take_turn)
+        elif turns:
+            asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _taken(self, data: bytes) -> int:
+        """Hear octets as they came; return how many messages became whole."""
         if self._secure is None:
-            self._heard(data)
-            return
+            return self._heard(data)
         plain = self._secure.receive(data)
         self._flush(self._secure)
         if self._secure.ready and not self.settled.is_set():
             self._since = self._now()
             self.settled.set()
-        if plain:
-            self._heard(plain)
+        messages = self._heard(plain) if plain else 0
         if self._secure.fault:
             self._counters["tls_faults"] += 1
             self.close()
         elif self._secure.over:
             self.close()
+        return messages
 
     def eof_received(self) -> None:
         """Take it as the end: what we have to say later goes over a new connection (RFC 3261 18.2.2)."""
@@ -161,9 +176,10 @@ class Connection(asyncio.Protocol):
             return
         if len(rest) <= TURN_OCTETS_MAX or self.leaving:
             self._transport.resume_reading()
-        self.data_received(rest)
+        if rest:
+            self.data_received(rest)
 
-    def _heard(self, data: bytes) -> None:
+    def _heard(self, data: bytes) -> int:
         framer = self._framer
         pings, begun = framer.keep_alives, framer.begun
         messages = framer.feed(data)
@@ -184,6 +200,7 @@ class Connection(asyncio.Protocol):
                 self.say(PONG)  # one for all that came together: it asks whether we live
         if framer.error is not None and not self.leaving:
             self._refuse(framer.error.reason, framer.error.status_hint)
+        return len(messages)
 
     def _refuse(self, reason: str, status: int | None) -> None:
         """Say why, when it can be said, and listen no more: the frame is lost (RFC 3261 18.3)."""

@@ -290,7 +290,8 @@ class Endpoint:
             self._bye(dialog, request, now)
             return
         self._within.take(dialog, request, now)
-        self._calls.settled(dialog, now)
+        if dialog.offers.news is not None:
+            self._calls.settled(dialog, now)
         if request.method == "PRACK" and dialog.reliable.state is not Reliability.UNHEARD:
             self._calls.pracked(dialog, now)
 

@@ -131,7 +131,8 @@ class Offers:
             except UnreadableOfferError:
                 self._counters["anomaly_offer_unreadable"] += 1
             else:
-                self._settled(theirs)
+                if self._voices is not None:
+                    self.news = _side(theirs) or self.news
                 return Move.WE_ANSWER, said
         return Move.WE_OFFER, self._said(offer(self.session))
 
@@ -140,7 +141,7 @@ class Offers:
         if self.owed is Owed.THEIRS and not has_offer(message):
             self._counters["anomaly_no_answer"] += 1
         if self._voices is not None and self.owed is Owed.THEIRS:
-            self._settled(offered(parts_of(message)) or b"")
+            self.news = _side(offered(parts_of(message)) or b"") or self.news
         self.move(Move.THEY_ANSWER)
 
     def _take_port(self, port: int) -> None:
@@ -148,10 +149,6 @@ class Offers:
             ours = f"m=audio {self.session.port} ".encode()
             said = self.session.said.replace(ours, f"m=audio {port} ".encode(), 1)
             self.session = self.session._replace(port=port, said=said)
-
-    def _settled(self, theirs: bytes) -> None:
-        if self._voices is not None:
-            self.news = _side(theirs) or self.news
 
     def _said(self, sdp: bytes) -> bytes:
         self.session = self.session.having_said(sdp)

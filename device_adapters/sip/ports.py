@@ -96,7 +96,7 @@ class Opener:
             link = StreamListener(
                 transport, self._settings, received, self._now,
                 contexts=contexts, room=self._room, holding=lambda: opened.endpoint.sources(),
-                unreachable=partial(self._unreachable, self._opened),
+                unreachable=partial(self._unreachable, self._opened), owed_s=self._house.admission.owed_s,
             )  # fmt: skip
             bound = link.open(host, port)
         opened = Port(transport, bound, link, self._endpoint(transport, bound))

@@ -47,6 +47,12 @@ class Bucket:
         self._held -= many * NS
         return True
 
+    def owe(self, now: float, many: int) -> float:
+        """Let so many pass, come what may; return in how many seconds they are paid for."""
+        self.has(now)
+        self._held -= many * NS
+        return max(0, -self._held) / (self._per_s * NS)
+
 
 class _Count:
     """The calls of one number: a slot for each five minutes, over and over."""

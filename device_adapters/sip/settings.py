@@ -128,7 +128,8 @@ class SipSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     "With trunks listed: new calls a second from all unlisted peers together; beyond, 503. Ten times that in a burst."
     strangers_datagrams_per_s: Positive = 2_000
     """With trunks listed: datagrams a second from all unlisted peers together, each 2,500 octets more counting as one
-    more; beyond, unread. A tenth of a core, and two hundred for each of their new calls (guess)."""
+    more; beyond, unread, and over connections read later. A tenth of a core, and two hundred for each of their new
+    calls (guess)."""
     shed_percent: Annotated[int, msgspec.Meta(ge=1, le=100)] = 90
     "From this share of `calls_max` on, what is no call gets 503, and so do insistent callers (guess)."
     trace_messages: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 24

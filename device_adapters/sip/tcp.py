@@ -8,7 +8,7 @@ from collections.abc import Callable, Container
 from functools import partial
 from typing import Literal
 
-from device_adapters.sip.connection import Connection, Received
+from device_adapters.sip.connection import Connection, OwedS, Received
 from device_adapters.sip.dialler import Dialler, Lost
 from device_adapters.sip.events import Address
 from device_adapters.sip.next_hop import next_hop
@@ -41,11 +41,13 @@ class StreamListener:
         room: int | None = None,
         holding: Callable[[], Container[Address]] = lambda: (),
         unreachable: Callable[[Lost], None] = lambda lost: None,
+        owed_s: OwedS = lambda peer, messages, octets, now: 0.0,
     ) -> None:
         """`room` is what `connections_max` comes to with the files there are.
 
         `holding` tells by which peers' connections legs are spoken of: such a one may be silent for as long as
-        they last. `unreachable` is told what could not be carried.
+        they last. `unreachable` is told what could not be carried, `owed_s` tells how long to let a peer wait that said
+        so many messages and octets.
         """
         self.transport = transport
         self._settings = settings
@@ -53,6 +55,7 @@ class StreamListener:
         self._now = now
         self._contexts = contexts
         self._holding = holding
+        self._owed_s = owed_s
         self._unreachable = unreachable
         self._trunks = trunks_by_host(settings)
         self._room = settings.connections_max if room is None else room
@@ -61,7 +64,9 @@ class StreamListener:
         "By the peer's address, and by the one we called on."
         self._connections: set[Connection] = set()
         self._from: Counter[str] = Counter()
-        self._dialler = Dialler(self._connected, self._counters, f"sip {transport} dial", unreachable, self._trunks)
+        self._dialler = Dialler(
+            self._connected, self._counters, f"sip {transport} dial", unreachable, self._trunks
+        )
         self._closing = asyncio.Event()
         self._empty = asyncio.Event()
         self._running = False
@@ -190,7 +195,7 @@ class StreamListener:
     ) -> Connection:
         connection = Connection(
             peer, way, self._received, self._forget, self._now, self._counters,
-            listed=listed, dialled=dialled, secure=secure,
+            listed=listed, dialled=dialled, secure=secure, owed_s=self._owed_s,
         )  # fmt: skip
         self._connections.add(connection)
         self._from[source_host(peer[0])] += 1

@@ -145,6 +145,7 @@ class VoiceAdapter:
         match report:
             case Pong(counters=counters):
                 self._of_worker = counters
+                self._settle()
             case wire.Ready():
                 self._ready(report)
             case wire.Keyed(leg=leg, key=key) if leg in self._talks:
@@ -172,10 +173,13 @@ class VoiceAdapter:
             raise WireError(self._why)
         self._pool.bar(ready.taken)
         self._is_up = True
-        self.supervisor.stays()
         for leg, held in self._talks.items():
             self.supervisor.say(self._talk(leg, held.side))
-        if self._is_gone:
+        self._settle()
+
+    def _settle(self) -> None:
+        """Tell that voice is back, once a worker has stayed: one that begins well may die at once, each time."""
+        if self._is_up and self.supervisor.stays() and self._is_gone:
             self._is_gone = False
             log.info("neighbour_back", name=NEIGHBOUR)
             self._feed(NeighbourBack(at_ns=self._clock.wall_ns(), name=NEIGHBOUR))

@@ -4,6 +4,8 @@
 A new meaning gets a new VERSION, and a worker of another version is refused: both come of one installation.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from core.ids import Leg
@@ -67,7 +69,7 @@ class Keyed(Message, frozen=True, kw_only=True, tag="keyed"):
     """The caller pressed a key."""
 
     leg: Leg
-    key: str
+    key: Annotated[str, msgspec.Meta(pattern="^[0-9A-D*#]$")]
 
 
 Order = Hello | Talk | Challenge | Over | Ping | Leave

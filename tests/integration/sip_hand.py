@@ -73,6 +73,12 @@ class Hand:
                 return datagram
             assert status(datagram) < 300, datagram
 
+    def asked(self, method: str) -> bytes:
+        """Return the next request of this method; nobody answers it."""
+        while not (datagram := self._socket.recv(65_536)).startswith(method.encode() + b" "):
+            self.heard.append(datagram)
+        return datagram
+
     def last(self, code: int) -> bytes:
         """Return the newest response of this code heard so far; wait for one when there is none."""
         return next((heard for heard in reversed(self.heard) if status(heard) == code), b"") or self.wait(

@@ -122,6 +122,7 @@ def test_check_tells_of_each_neighbour_hides_passwords_and_leaves_nothing_behind
         "units": "ok",
         "lookup": "ok",
         "pyvoip": "ok",
+        "voice": "ok",
         "http": "ok",
     }
     assert "secret" not in done.stdout + done.stderr

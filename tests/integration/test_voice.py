@@ -45,7 +45,7 @@ def free_even_port() -> int:
 
 
 @contextmanager
-def serving(folder: Path, **voice_settings: object) -> Iterator[Gateway]:
+def serving(folder: Path, sip_port: int = 0, **voice_settings: object) -> Iterator[Gateway]:
     first = free_even_port()
     given = {
         "host": "127.0.0.1",
@@ -57,7 +57,8 @@ def serving(folder: Path, **voice_settings: object) -> Iterator[Gateway]:
     lines = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in given.items()]
     config = folder / "gateway.toml"
     config.write_text("\n".join(["[voice]", "on = true", *lines, ""]))
-    with gateway(folder, "--config", str(config), "--answer", "immediately", *NOBODY) as running:
+    arguments = ["--config", str(config), "--answer", "immediately", *NOBODY]
+    with gateway(folder, *arguments, sip_port=sip_port) as running:
         running.wait_ready()
         yield running
 
@@ -284,7 +285,7 @@ def test_a_silent_caller_is_told_of_once_is_asked_and_presses_a_key(tmp_path: Pa
 
 
 def test_callers_hear_again_when_the_worker_was_killed(tmp_path: Path) -> None:
-    with serving(tmp_path) as running, calling(running) as caller:
+    with serving(tmp_path, restart_s_max=0.5) as running, calling(running) as caller:
         caller.listen(5)
         os.kill(_worker_of(running), signal.SIGKILL)
         house.until(lambda: facts(running, "neighbour.back"))
@@ -295,6 +296,22 @@ def test_callers_hear_again_when_the_worker_was_killed(tmp_path: Path) -> None:
         gone = [fact["name"] for fact in facts(running, "neighbour.gone")]
     assert gone.count("voice") == 1
     assert voice.tone_in(voice.heard(caller.packets, voice.ALAW))[0] == 450
+
+
+def test_a_caller_hears_again_when_the_gateway_was_killed_and_is_told_the_new_port(tmp_path: Path) -> None:
+    with serving(tmp_path) as first:
+        with calling(first) as caller:
+            caller.listen(5)
+            first.kill()
+            caller.forget()
+            with serving(tmp_path, sip_port=first.sip_address[1]) as second:
+                caller.listen(60)
+                asked = caller.hand.asked("INVITE")
+                caller.hang_up()
+                house.until(lambda: facts(second, "call.ended"))
+
+    assert voice.tone_in(voice.heard(caller.packets, voice.ALAW))[0] == 450
+    assert f"m=audio {caller.far[1]} ".encode() in asked
 
 
 def test_the_worker_ends_with_a_gateway_that_is_killed(tmp_path: Path) -> None:

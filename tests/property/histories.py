@@ -86,7 +86,7 @@ CALLERS = ("13800138000", "+8613800138000", "057788001122", "", "13900139000", "
 KINDS = (
     "lead",  # first: what a long failing history shrinks to where nothing matters
     *("call", "answered", "moved") * 4,
-    *("found", "found", "silent", "key"),
+    *("found", "found", "mast", "mast", "held", "held", "silent", "key"),
     *("callback.done", "callback.tried", "incident.unlocate"),
     *("hung_up", "hung_up", "one_moved", "status", "status", "link", "event"),
     *("ack",) * 5,
@@ -194,6 +194,10 @@ def told(state: State, history: History, happening: Happening) -> Fact:
             return _call(name, second, n, m)
         case "found":
             return _found(state, second, n, m)
+        case "mast":
+            return _at_a_mast(f"{state.seq}", second, n, m)
+        case "held":
+            return _held(state, second, n, m)
         case "silent" | "key":
             leg = _nth([*state.call_of_leg], n, Leg("leg-nobody"))
             if kind == "silent":
@@ -240,12 +244,19 @@ def _call(name: str, second: float, n: int, m: int) -> Fact:
         caller=CALLERS[n % len(CALLERS)],
         calls_in_hour=40 if m > 8 else 1,
         privacy=m == 1,
-        locate_at=("https://lis/1", "https://lis/2")[: m % 3],
+        locate_at=() if m in (3, 4) else ("https://lis/1", "https://lis/2")[: 1 + m // 6],
     )
     if fact.location is None or m % 2:
         return fact
     place = msgspec.structs.replace(fact.location, source=SOURCES[m // 2], uncertainty_m=UNCERTAIN_M[n % 4])
     return msgspec.structs.replace(fact, location=place)
+
+
+def _at_a_mast(name: str, second: float, n: int, m: int) -> Fact:
+    """A call of which only the mast is known, and who knows better."""
+    fact = call(name, second, (1000 * m, 900), caller=CALLERS[n % len(CALLERS)], locate_at=("https://lis/1",))
+    assert fact.location is not None, "a spot was given"
+    return msgspec.structs.replace(fact, location=msgspec.structs.replace(fact.location, source="cell"))
 
 
 def _found(state: State, second: float, n: int, m: int) -> Fact:
@@ -268,6 +279,19 @@ def _found(state: State, second: float, n: int, m: int) -> Fact:
         address="5 Renmin Road" if m % 2 else "",
         location=None if m == 10 else where,
     )
+
+
+def _held(state: State, second: float, n: int, m: int) -> Fact:
+    """A location server's answer about a caller whose incident waits for one, or its time is up."""
+    awaited = [name for name, incident in state.incidents.items() if incident.awaited]
+    if awaited and m % 3 == 0:
+        key = f"held:{_nth(awaited, n, IncidentId('i0'))}"
+        return TimerFired(at_ns=max(at(second), state.timers.get(key, 0)), key=key)
+    legs = [one.leg for one in state.calls.values() if one.incident_id in awaited]
+    lat, lon = place(100 * n, 50 * m)
+    where = Location(lat=lat, lon=lon, source="held", uncertainty_m=UNCERTAIN_M[m % len(UNCERTAIN_M)])
+    leg = _nth(legs or [*state.call_of_leg], n, Leg("leg-nobody"))
+    return CallerFound(at_ns=at(second), leg=leg, source="held", location=where)
 
 
 def _heard(state: State, kind: str, second: float, n: int, m: int) -> Fact:
@@ -319,6 +343,8 @@ def _timer(state: State, second: float, n: int, m: int) -> TimerFired:
     soonest = sorted(state.timers.items(), key=lambda timer: (timer[1], timer[0]))
     if not soonest:
         return TimerFired(at_ns=at(second), key="sign:o0")
+    if m in (6, 7):  # an insistent caller is seldom on the line for long
+        soonest = [timer for timer in soonest if timer[0].startswith("doubt:")] or soonest
     key, due_ns = soonest[n // 3 % len(soonest)]
     now_ns = at(second)
     if m < 10:

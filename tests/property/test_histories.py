@@ -29,7 +29,7 @@ from core.events import (
     ServiceStarted,
     TimerFired,
 )
-from core.ids import CallId
+from core.ids import CallId, IncidentId
 from tests.property.histories import History, histories, run
 
 REACHED = (
@@ -66,8 +66,8 @@ REACHED = (
     "an insistent caller asked to press a key",
     "a place taken back by the desk",
     "a caller told another place in the line",
-    "a unit sent after a wait for a better place",
-    "a unit sent when a better place came",
+    "a better place awaited in vain",
+    "a better place that came while it was awaited",
     "a caller whose line we ended is to be rung back",
     "a call-back that outlasts a machine's answer",
     "a desk told of an insistent caller",
@@ -90,7 +90,7 @@ def _reached(history: History) -> set[str]:
     """Return what of REACHED the history comes to."""
     found: set[str] = set()
     waiting: set[str] = set()
-    awaiting: set[str] = set()
+    awaiting: set[IncidentId] = set()
     for engine, fact, effects in run(history):
         state = engine.state
         for effect in effects:
@@ -147,10 +147,6 @@ def _reached(history: History) -> set[str]:
                     if incident.category.startswith("officer_"):
                         found.add("a cry for help answered")
         match fact:
-            case TimerFired() if fact.key.startswith("held:") and _has(effects, OrderIssued):
-                found.add("a unit sent after a wait for a better place")
-            case CallerFound(source="held") if fact.leg in awaiting and _has(effects, OrderIssued):
-                found.add("a unit sent when a better place came")
             case CallEnded() if any(isinstance(e, CallEndedNow) and not e.answered_at_us for e in effects):
                 found.add("a caller whose line we ended is to be rung back")
             case CallEnded() if _has(effects, CallbackUpdated):
@@ -174,14 +170,12 @@ def _reached(history: History) -> set[str]:
             case TimerFired() if fact.key.startswith("sign:") and fact.key in state.timers:
                 if "mqtt" in state.away and _has(effects, SetTimer):
                     found.add("a signature awaited while the broker is away")
+        for name in awaiting & state.incidents.keys():
+            if state.incidents[name].wants_unit:
+                came = isinstance(fact, CallerFound)
+                found.add(f"a better place {'that came while it was awaited' if came else 'awaited in vain'}")
         waiting = set(state.incidents_waiting.first(100))
-        awaiting = {
-            one.leg
-            for one in state.calls.values()
-            if (incident_of := state.incidents.get(one.incident_id))
-            and incident_of.awaited
-            and incident_of.coarse
-        }
+        awaiting = {n for n, one in state.incidents.items() if one.released and one.coarse and one.awaited}
     return found
 
 

@@ -191,7 +191,11 @@ def test_whatever_is_said_a_leg_ends_once_and_leaves_nothing(
     held = table.sip.statistics()
     assert (held["calls"], held["transactions"], held["timers"]) == (0, 0, 0)
     assert len(table.sip._station.traces) == 0
-    assert (table.sip._layer.remembered.strangers, table.sip._layer._asked, table.sip._layer._merged) == (0, {}, {})
+    assert (table.sip._layer.remembered.strangers, table.sip._layer._asked, table.sip._layer._merged) == (
+        0,
+        {},
+        {},
+    )
     begun = Counter(event.leg for event in table.told if isinstance(event, Invited))
     ended = Counter(event.leg for event in table.told if isinstance(event, Abandoned | Ended))
     assert begun == ended

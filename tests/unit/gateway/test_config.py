@@ -30,6 +30,8 @@ def test_without_a_file_the_defaults_serve() -> None:
         ("[redis]\nzzz = 1", "known keys: decisions_max, lease_ms"),
         ("[dispatch]\nanswer = 'sometimes'", "$.dispatch.answer"),
         ("[dispatch]\nlevel_default = 5", "<= 4"),
+        ("[dispatch]\ninsistent_per_hour = 20", "must be sip.insistent_per_hour, or 0"),
+        ("[sip]\ninsistent_per_hour = 20", "must be sip.insistent_per_hour, or 0"),
         ("county = 'Lucheng'", "$.county"),
         ("[sip\n", "is not TOML"),
         ("[mqtt]\nurl = 'http://x'", "mqtt.url"),

@@ -170,13 +170,15 @@ async def test_a_hundred_long_calls_of_a_dead_worker_are_all_buried() -> None:
 
 
 async def test_an_invite_that_workers_die_of_is_left_after_the_third() -> None:
-    async with served("chokes") as (adapter, door):
+    clock = Moved()
+    async with served("chokes", clock=clock) as (adapter, door):
         await until(lambda: adapter.is_registered)
         adapter.drain(True)
         await until(door.legs)
         adapter.drain(False)
         os.kill(adapter.supervisor.pid, signal.SIGKILL)
         await until(lambda: adapter.statistics().get("unburied"))
+        clock.now += 1.0
         await until(lambda: door.told()["NeighbourBack"])
 
     assert adapter.supervisor.starts == 5, (

@@ -281,3 +281,16 @@ def test_what_a_trunk_contracted_holds_for_all_listeners_of_the_house_together()
 
     assert Peer(first, "a", LISTED).invite() == [100]
     assert Peer(second, "b", LISTED).invite() == [503]
+
+
+def test_what_a_stranger_says_over_a_connection_is_owed_for_and_paid_with_time() -> None:
+    admission = Admission(SipSettings(trunks=(trunk(),), strangers_datagrams_per_s=100))
+
+    assert admission.owed_s(stranger(1), 40, 150_000, 0.0) == 0.0
+    assert admission.owed_s(stranger(2), 50, 0, 0.0) == 0.5
+    assert (admission.too_much(stranger(3), 400, 0.4), admission.too_much(stranger(3), 400, 0.6)) == (
+        True,
+        False,
+    )
+    assert admission.owed_s(LISTED, 9_999, 0, 0.0) == 0.0
+    assert Admission(SipSettings()).owed_s(stranger(1), 9_999, 0, 0.0) == 0.0

@@ -303,3 +303,18 @@ def test_after_its_timers_a_call_leaves_nothing_behind() -> None:
     held = sip.statistics()
     assert (held["calls"], held["transactions"], held["timers"]) == (0, 0, 0)
     assert sip.get_timer() is None
+
+
+def test_our_bye_goes_to_the_port_of_a_contact_of_ipv6_however_it_is_spelt() -> None:
+    sip = endpoint()
+    caller = Peer(sip, addr=("2001:db8::9", 49_152))
+    text = caller.text("INVITE", body=SDP).replace("caller@192.0.2.9:5060", "caller@[2001:DB8:0::9]:5062")
+    caller.say(text.replace("UDP 2001:db8::9:", "UDP [2001:db8::9]:"))
+    leg = caller.sip.next_event().leg  # type: ignore[union-attr]
+    sip.answer(leg, 0.0)
+    caller.heard()
+    caller.say(caller.text("ACK", 1, "z9hG4bK-k").replace("UDP 2001:db8::9:", "UDP [2001:db8::9]:"))
+
+    sip.hang_up(leg, 1.0)
+
+    assert [to for _, to in sip.datagrams_to_send(1.0)] == [("2001:db8::9", 5062)]

@@ -88,7 +88,7 @@ def test_a_caller_who_gives_up_by_another_listener_is_heard(branch: str) -> None
     other.receive_datagram(caller.text("CANCEL", 1, branch).encode(), CONNECTION, 1.0)
     statuses = caller.heard(1.0)
 
-    assert (statuses, [type(to) for _, to in caller.sent]) == ([200, 487], [Elsewhere, tuple])
+    assert (statuses, [isinstance(to, Elsewhere) for _, to in caller.sent]) == ([200, 487], [True, False])
     assert events(own) == [Abandoned(leg=leg, sip_call_id="call-a", at=1.0, reason="cancel")]
 
 
@@ -110,6 +110,18 @@ def test_the_ack_and_a_reinvite_with_its_ack_may_come_by_another_listener() -> N
     assert isinstance(read_message(bye), Request)
     assert to == ("192.0.2.9", 5060)
     assert not isinstance(to, Elsewhere)
+
+
+def test_a_leg_whose_caller_spoke_by_another_listener_is_still_asked_its_own_way() -> None:
+    other, own = two()
+    caller, leg = called(own, answered=True)
+    assert [status for status, _ in by_other(caller, other, caller.text("INFO", 2, "z9hG4bK-i"))] == [200]
+
+    own.hang_up(leg, 2.0)
+
+    ((_, to),) = own.datagrams_to_send(2.0)
+    assert (to, isinstance(to, Elsewhere)) == (caller.addr, False)
+    assert own.sources() == {caller.addr}
 
 
 @pytest.mark.parametrize("tag", ["leg0.1", "leg7.0", "leg0.2", "leg0.0000", "leg0", "leg0.-1", "."])

@@ -17,6 +17,7 @@ from device_adapters.sip.settings import SipSettings, Trunk
 from device_adapters.sip.sockets import room_for
 from device_adapters.sip.tcp import StreamListener
 from tests.unit.sip.peer import SDP, Peer, endpoint
+from tests.waiting import until
 
 PEER: Address = ("192.0.2.9", 40_000)
 TRUNK: Address = ("192.0.2.10", 5060)
@@ -123,6 +124,30 @@ async def test_one_who_says_very_much_at_once_takes_turns_with_others() -> None:
         await asyncio.sleep(0)
     assert [data for data, peer in house.heard if peer == PEER] == [BYE] * many
     assert transport.reading
+
+
+async def test_a_stranger_who_says_too_much_is_read_later_and_loses_nothing() -> None:
+    house = House(trunks=LISTED)
+    noted: list[tuple[Address, int]] = []
+
+    def owed_s(peer: Address, messages: int, octets: int, now: float) -> float:
+        noted.append((peer, messages))
+        return 0.001
+
+    house.listener._owed_s = owed_s
+    stranger, strangers = house.come()
+    trunk, trunks = house.come(TRUNK)
+
+    stranger.data_received(INVITE)
+    trunk.data_received(INVITE)
+    assert (strangers.reading, trunks.reading, noted) == (False, True, [(PEER, 1)])
+    await until(lambda: strangers.reading)
+    stranger.data_received(INVITE * 100)
+    assert len(house.heard) < 100
+    await until(lambda: strangers.reading)
+
+    assert len(house.heard) == 102
+    assert sum(messages for _, messages in noted) == 101
 
 
 async def test_what_has_not_had_its_turn_when_the_frame_is_lost_is_not_heard() -> None:
@@ -423,6 +448,12 @@ def test_a_request_goes_to_its_route_or_target_but_never_to_a_third(
         named(lambda text: text.replace("sip:110@example.com", uri, 1).replace("From:", f"{route}From:", 1))
         == place
     )
+
+
+def test_a_trunk_s_address_of_ipv6_is_known_in_every_spelling() -> None:
+    told = BYE.replace(b"sip:110@example.com", b"sip:a@[2001:DB8:0::9]:5080")
+
+    assert next_hop(told, PEER, ("2001:db8::9",), 5060) == ("2001:db8::9", 5080)
 
 
 def test_what_cannot_be_read_goes_nowhere() -> None:

@@ -10,7 +10,17 @@ from core.ids import CountyCode
 from device_adapters.sip.events import Address, TrunkChanged
 from device_adapters.sip.message import Request, read_message
 from device_adapters.sip.settings import SipSettings, Trunk
-from device_adapters.sip.trunks import ANSWER_S_MAX, CALLED_S, NEXT, REFUSED_S, Heard, State, Trunks, options
+from device_adapters.sip.trunks import (
+    ANSWER_S_MAX,
+    CALLED_S,
+    NEXT,
+    REFUSED_S,
+    Heard,
+    Next,
+    State,
+    Trunks,
+    options,
+)
 from tests.unit.sip.peer import Peer, endpoint
 
 A: Address = ("192.0.2.9", 5060)
@@ -60,6 +70,7 @@ def test_life_leads_up_from_everywhere_and_silence_twice_leads_down() -> None:
         assert NEXT[NEXT[state, nothing][0], nothing][0] is State.DOWN
         assert NEXT[state, Heard.MUTE][0] is State.UP
         assert NEXT[state, Heard.ASKED][0] is state
+    assert {NEXT[state, Heard.REFUSED][1] for state in (State.UNKNOWN, State.UP)} == {Next.SOON}
 
 
 def test_a_trunk_is_asked_at_once_and_then_every_half_minute() -> None:
