@@ -4,6 +4,7 @@
 An engine restored from a snapshot decides alike ever after, byte by byte (a law in tests/property).
 """
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -14,8 +15,9 @@ from core.calls.call import Call, Departed
 from core.dispatch.queue import DispatchQueue
 from core.engine import Engine
 from core.ids import CallId, CountyCode, IncidentId, Leg, UnitId
-from core.incidents.handlers import index_anew, take_over
+from core.incidents.handlers import take_over
 from core.incidents.incident import Incident
+from core.incidents.linking import index_anew
 from core.kernels import layout
 from core.orders.order import Order
 from core.settings import Settings
@@ -156,7 +158,7 @@ def _fill(state: State, saved: Saved) -> None:
     state.callbacks_withheld = {task.callback_id: None for task in saved.callbacks if not task.number}
     state.departed, state.incident_of_caller = saved.departed, saved.incident_of_caller
     state.sent_for = saved.sent_for
-    state.talking.update(call.number for call in saved.calls if call.number and call.answered_ns)
+    state.talking = dict(Counter(call.number for call in saved.calls if call.number and call.answered_ns))
     if saved.format == 1:
         for incident in saved.incidents:
             take_over(incident)

@@ -54,7 +54,7 @@ class State:
         "By number; those that withheld it have none."
         self.callbacks_withheld: dict[CallbackId, None] = {}
         "Those of callers who withheld it, the oldest first: they make room first."
-        self.talking: Counter[str] = Counter()
+        self.talking: dict[str, int] = {}
         "{number: its lines that are answered and open}"
         self.sent_for: dict[str, list[tuple[int, float, float]]] = {}
         "{number: when and where units were ordered for it}, the newest last: what an insistent caller has had."
@@ -174,8 +174,8 @@ class State:
 
     def remember_sent(self, number: str, lat: float, lon: float) -> None:
         """Keep where a unit was ordered to for a number."""
-        places = [*self.sent_for.pop(number, ()), (self.now_ns, lat, lon)]
-        self.sent_for[number] = places[-SENT_KEPT:]
+        before = self.sent_for.pop(number, None)
+        self.sent_for[number] = [*(before[1 - SENT_KEPT :] if before else ()), (self.now_ns, lat, lon)]
         if len(self.sent_for) > CALLERS_REMEMBERED:
             del self.sent_for[next(iter(self.sent_for))]
 

@@ -77,7 +77,8 @@ def received(state: State, fact: CallReceived) -> None:
     recommend(state, incident, call)
     if call.locate_at:
         await_place(state, incident, len(call.locate_at[:REFERENCES_MAX]))
-    reconsider(state, incident, moved=moved)  # it may have been open already, and only now have a place
+    if incident.wants_unit or incident.incident_id in state.incidents_waiting:
+        reconsider(state, incident, moved=moved)  # it was open already, and may only now have a place
     state.set_timer(f"limit:{call.call_id}", call.received_ns + state.settings.call_s_max * NS_PER_S)
     _answer_by_policy(state, call)
 
@@ -90,8 +91,8 @@ def answered(state: State, fact: CallAnswered) -> None:
     state.say(told(call, CallAnsweredNow, at_us=state.at_us))
     callbacks.answered(state, call)
     if call.number:
-        state.talking[call.number] += 1
-    if doubt.withheld(state, call):
+        state.talking[call.number] = state.talking.get(call.number, 0) + 1
+    if call.demoted and doubt.withheld(state, call):
         doubt.ask(state, call)
     else:
         release(state, state.incidents.get(call.incident_id), since_ns=call.received_ns)
@@ -112,7 +113,8 @@ def ended(state: State, fact: CallEnded) -> None:
     _leave_queue(state, call)
     state.say(told(call, CallEndedNow, at_us=state.at_us, ended_at_us=state.at_us, reason=fact.reason))
     if call.answered_ns:
-        callbacks.hung_up(state, call)
+        if call.callback_id:
+            callbacks.hung_up(state, call)
     else:  # we ended it: whoever rang was not spoken to
         callbacks.abandoned(state, call)
     _forget(state, call)
@@ -173,11 +175,12 @@ def _step(state: State, leg: Leg, heard: CallHeard) -> Call:
 def _forget(state: State, call: Call) -> None:
     state.drop_timer(f"limit:{call.call_id}")
     state.drop_timer(f"challenge:{call.call_id}")
-    state.drop_timer(f"doubt:{call.call_id}")
+    if call.demoted:
+        state.drop_timer(f"doubt:{call.call_id}")
     if call.number and call.answered_ns:
-        state.talking[call.number] -= 1
-        if not state.talking[call.number]:
-            del state.talking[call.number]
+        lines = state.talking.pop(call.number) - 1
+        if lines:
+            state.talking[call.number] = lines
     state.remember_leg(call)
     del state.calls[call.call_id]
     del state.call_of_leg[call.leg]

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening, joining, locating and closing incidents."""
 
-from collections.abc import Iterable
-
 from core.calls.call import Call
 from core.calls.number import is_mobile
 from core.dispatch.queue import urgency_key
-from core.effects import LocationCandidate
 from core.errors import OutOfTurnError, UnknownError
 from core.events import CallReceived, Location, TimerFired
 from core.geodesy import distance_m
@@ -24,12 +21,12 @@ from core.incidents.candidates import (
     weigh,
 )
 from core.incidents.incident import Incident
+from core.incidents.linking import apart, index, recent, sure, tell_same
 from core.incidents.machine import step
 from core.state import State
 
 NS_PER_S = 1_000_000_000
 NO_CALL, NO_INCIDENT = CallId(""), IncidentId("")
-VAGUE_MAX = 64  # of one cell looked at: thousands may be at one mast, and one is enough to ask a desk
 
 
 def incident_for(state: State, call: Call, fact: CallReceived, before: IncidentId) -> tuple[Incident, bool]:
@@ -41,10 +38,11 @@ def incident_for(state: State, call: Call, fact: CallReceived, before: IncidentI
     word = _word_of(state, call, fact)
     found = state.incidents.get(before)
     left = None
-    if found is not None and word is not None and _apart(state, found, word.candidate):
+    if found is not None and word is not None and apart(state, found, word.candidate):
         left, found = found, None
-    if found is None and word is not None and _sure(state, word.candidate):
-        found = _recent(
+    known = word is not None and sure(state, word.candidate)
+    if found is None and known and word is not None:
+        found = recent(
             state, state.places.within(word.candidate.lat, word.candidate.lon, state.settings.link_m)
         )
     opened = found is None
@@ -56,9 +54,8 @@ def incident_for(state: State, call: Call, fact: CallReceived, before: IncidentI
     found.count_call(call.call_id)
     found.live_calls += 1
     moved = word is not None and _take_in(state, found, word)
-    if opened and word is not None:
-        linked = _sure(state, word.candidate)  # with nobody, or it would not have been opened
-        _tell_same(state, found, word.candidate.lat, word.candidate.lon, other=left, linked=linked)
+    if opened and word is not None and (left is not None or not known or state.vague_places):
+        tell_same(state, found, word.candidate.lat, word.candidate.lon, other=left, linked=known)
     state.drop_timer(f"unattended:{found.incident_id}")
     state.touch_incident(found)
     return found, moved
@@ -144,15 +141,6 @@ def take_over(incident: Incident) -> None:
         incident.locations = weigh([word])
 
 
-def index_anew(state: State) -> None:
-    """Part the places of an older snapshot, which knew only one kind, into those known well and the others."""
-    for incident_id, lat, lon in state.places.items():
-        best = chosen(state.incidents[incident_id].locations)
-        if best is not None and not _sure(state, best):
-            state.places.drop(incident_id)
-            state.vague_places.put(incident_id, lat, lon)
-
-
 def caller_gone(state: State, call: Call) -> None:
     """One caller less; an incident nobody works on is given a time to be looked at."""
     incident = state.incidents.get(call.incident_id)
@@ -187,7 +175,8 @@ def close(state: State, incident: Incident, outcome: str) -> None:
     state.places.drop(incident.incident_id)
     state.vague_places.drop(incident.incident_id)
     state.drop_timer(f"unattended:{incident.incident_id}")
-    state.drop_timer(f"held:{incident.incident_id}")
+    if incident.awaited:
+        state.drop_timer(f"held:{incident.incident_id}")
     state.touch_incident(incident)
     del state.incidents[incident.incident_id]
 
@@ -240,42 +229,15 @@ def _believe(state: State, incident: Incident) -> bool:
     stays = (best.lat, best.lon) == (incident.lat, incident.lon)
     incident.address = best.address or (incident.address if stays else "")
     if stays and (guessed, coarse) == (incident.guessed, incident.coarse):
-        if incident.incident_id not in (state.places if _sure(state, best) else state.vague_places):
-            _index(state, incident, best)
+        if incident.incident_id not in (state.places if sure(state, best) else state.vague_places):
+            index(state, incident, best)
         return False
     if incident.revision:
         _look_around(state, incident, best.lat, best.lon)
     incident.state = step(incident.state, "located")
     incident.lat, incident.lon, incident.guessed, incident.coarse = best.lat, best.lon, guessed, coarse
-    _index(state, incident, best)
+    index(state, incident, best)
     return True
-
-
-def _sure(state: State, place: LocationCandidate) -> bool:
-    """Tell whether the place is known well enough to say that another call is about the same."""
-    return place.standing < GUESS and place.doubt_m <= state.settings.link_m
-
-
-def _index(state: State, incident: Incident, best: LocationCandidate) -> None:
-    places, others = state.places, state.vague_places
-    if not _sure(state, best):
-        places, others = others, places
-    others.drop(incident.incident_id)
-    places.put(incident.incident_id, best.lat, best.lon)
-
-
-def _apart(state: State, incident: Incident, place: LocationCandidate) -> bool:
-    """Tell whether a caller is too far from every place the incident was ever said to be at to mean the same.
-
-    Circles that may touch are not apart, and where a number is registered says nothing of where its caller was.
-    """
-    said = [one.candidate for one in incident.locations if one.candidate.standing < GUESS]
-    return bool(said) and place.standing < GUESS and all(_far(state, one, place) for one in said)
-
-
-def _far(state: State, one: LocationCandidate, other: LocationCandidate) -> bool:
-    apart_m = distance_m(one.lat, one.lon, other.lat, other.lon)
-    return apart_m > max(state.settings.link_m, one.doubt_m + other.doubt_m)
 
 
 def _look_around(state: State, incident: Incident, lat: float, lon: float) -> None:
@@ -290,39 +252,7 @@ def _look_around(state: State, incident: Incident, lat: float, lon: float) -> No
             text = ""
         if text:
             state.warn("place_moved", incident.incident_id, incident.county, text, lat, lon)
-    _tell_same(state, incident, lat, lon)
-
-
-def _tell_same(
-    state: State,
-    incident: Incident,
-    lat: float,
-    lon: float,
-    *,
-    other: Incident | None = None,
-    linked: bool = False,
-) -> None:
-    """Ask a desk, once, whether it is the same as `other`, or as a recent one that seems to be close by."""
-    link_m = state.settings.link_m
-    if incident.told_same or not link_m:
-        return
-    if other is None and not linked:
-        other = _recent(state, state.places.within(lat, lon, link_m), but=incident.incident_id)
-    if other is None:
-        vague = state.vague_places.newest_within(lat, lon, link_m, VAGUE_MAX)
-        other = _recent(state, vague, but=incident.incident_id)
-    if other is not None:
-        incident.told_same = True
-        state.warn("may_be_same", incident.incident_id, incident.county, other.incident_id, lat, lon)
-
-
-def _recent(state: State, those: Iterable[IncidentId], but: IncidentId = NO_INCIDENT) -> Incident | None:
-    oldest_ns = state.now_ns - state.settings.link_s * NS_PER_S
-    for incident_id in those:
-        incident = state.incidents[incident_id]
-        if incident.opened_ns >= oldest_ns and incident_id != but:
-            return incident
-    return None
+    tell_same(state, incident, lat, lon)
 
 
 def _make_room(state: State) -> None:

@@ -34,6 +34,9 @@ class OpenPlaces:
         if not self._cells[cell]:
             del self._cells[cell]
 
+    def __len__(self) -> int:
+        return len(self._cell_of)
+
     def __contains__(self, incident_id: object) -> bool:
         return incident_id in self._cell_of
 
