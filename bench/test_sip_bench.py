@@ -26,7 +26,7 @@ INVITE = (
     b'From: "13800138000" <sip:+8613800138000@zj.ims.mnc000.mcc460.3gppnetwork.org;user=phone>;tag=8a7b\r\n'
     b"To: <sip:110@zj.ims.mnc000.mcc460.3gppnetwork.org;user=phone>%s\r\nCall-ID: call-%d@192.0.2.7\r\n"
     b"CSeq: 1 INVITE\r\nContact: <sip:192.0.2.7:5060;transport=udp>\r\nMax-Forwards: 68\r\n"
-    b"P-Asserted-Identity: <tel:+8613800138000>\r\n"
+    b"P-Asserted-Identity: <tel:+86138%08d>\r\n"
     b"P-Access-Network-Info: 3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=4600057701A2B3C4\r\n"
     b"P-Charging-Vector: icid-value=abcdef0123456789;orig-ioi=zj.ims\r\n"
     b"Supported: 100rel, timer, replaces, precondition\r\nSession-Expires: 1800;refresher=uac\r\nMin-SE: 90\r\n"
@@ -44,7 +44,7 @@ THERE = ("192.0.2.9", 5060)
 
 def invite(number: int) -> bytes:
     """Return the INVITE of an IMS trunk, 1.2 kB."""
-    return INVITE % (number, b"", number, len(SDP), SDP)
+    return INVITE % (number, b"", number, number, len(SDP), SDP)  # a number of its own: nobody insists
 
 
 def short(method: bytes, cseq: int, number: int) -> bytes:
