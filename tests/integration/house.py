@@ -70,6 +70,8 @@ class House:
         subprocess.run(
             [
                 "mosquitto_pub",
+                "-h",
+                "127.0.0.1",
                 "-p",
                 str(self.broker.port),
                 "-q",
