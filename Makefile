@@ -8,7 +8,7 @@ setup: ; $(PREPARE) $(if $(BENCH),bench,dev) --servers --peers
 demo: ; $(PREPARE) run --servers && .venv/bin/gateway demo --seconds $(or $(SECONDS),60) $(ARGS)
 test: ; $(PREPARE) dev --servers --peers && .venv/bin/pytest -q -rs $(ARGS) && NUMBA_DISABLE_JIT=1 .venv/bin/pytest -q $(KERNELS)
 check: ; $(PREPARE) dev && for step in "ruff format --check ." "ruff check ." mypy lint-imports "deptry core gateway device_adapters" codespell; do echo "$$step"; .venv/bin/$$step || exit 1; done
-bench: ; $(PREPARE) bench --servers --peers && .venv/bin/pytest bench --benchmark-enable --benchmark-only -q $(ARGS)
+bench: ; $(PREPARE) bench --servers --peers && .venv/bin/pytest bench --benchmark-enable --benchmark-only -q $(ARGS) && .venv/bin/python -m bench.compare sip
 soak: ; $(PREPARE) dev --servers --peers && .venv/bin/pytest -q -m soak --timeout 3600 $(ARGS) && .venv/bin/pytest -q tests/property --hypothesis-profile soak --timeout 3600
 docs: ; $(PREPARE) dev && .venv/bin/python -m gateway.contract && .venv/bin/towncrier build --draft --version next
 clean: ; rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks gateway-data
