@@ -41,7 +41,7 @@ from gateway import __version__
 from gateway.at_risk import CallsAtRisk
 from gateway.clock import SystemClock
 from gateway.commands import Commands
-from gateway.config import Config, HttpSettings, node_name, read_roster
+from gateway.config import Config, node_name, read_roster
 from gateway.errors import ConfigError, StartError
 from gateway.journal.writer import Journal
 from gateway.notify import notify
@@ -253,9 +253,7 @@ class App:
             return None
         try:
             return listen(address)
-        except StartError as error:
-            if address != HttpSettings().listen:
-                raise
+        except StartError as error:  # a page for operators stops no telephone
             log.warning("http_not_served", reason=str(error))
             return None
 

@@ -34,8 +34,9 @@ class Watch:
         self._unready[reason] = text
 
     def ready(self, reason: str) -> None:
-        """Take a reason back."""
+        """Take a reason back. What held the loop up while it started counts no more: nobody waited for it."""
         self._unready.pop(reason, None)
+        self.loop_lag_ms_max = 0.0
 
     def degraded(self, reasons: Callable[[], Mapping[str, str]]) -> None:
         """Say who knows what is away; calls are taken all the same."""

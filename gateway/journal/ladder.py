@@ -12,6 +12,7 @@ from gateway.journal.reader import entries
 
 ARROW = {True: "-->", False: "<--"}
 "From the caller's side, or from us."
+ADOPTED = " (taken up after a restart: the beginning is missing, and times count from there)"
 
 
 def ladders(folder: Path, call: str | None) -> int:
@@ -42,7 +43,9 @@ def _over(folder: Path, call: str | None) -> Iterator[tuple[str, list[TraceLine]
             moment = datetime.fromtimestamp(at_ns / 1e9, UTC)
             head = f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z {fact.sip_call_id} {entry.type} {fact.reason}"
             try:
-                yield head, read_trace(fact.trace)
+                trace = read_trace(fact.trace)
+                adopted = trace and not trace[0].heard
+                yield head + (ADOPTED if adopted else ""), trace
             except UnreadableTraceError as wrong:
                 yield f"{head} (trace unreadable: {wrong})", []
 

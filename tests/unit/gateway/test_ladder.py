@@ -70,6 +70,20 @@ def test_one_call_is_shown_whole_and_cannot_steer_the_terminal(
     assert "    body\n" in said
 
 
+async def test_a_call_taken_up_after_a_restart_says_that_its_beginning_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = Traces(24)
+    kept.begin("leg7", 7.0)
+    kept.said("leg7", b"SIP/2.0 180 Ringing\r\n\r\n", 7.0)
+    fact = CallEnded(at_ns=START_NS, leg=Leg("leg7"), sip_call_id="7@trunk", trace=kept.take("leg7"))
+    await write(tmp_path, Record(1, fact.at_ns, 0, tag_of(fact), FACT_ENCODER.encode(fact), ()))
+
+    assert ladders(tmp_path, None) == 0
+
+    assert "taken up after a restart" in capsys.readouterr().out
+
+
 def test_a_call_nobody_knows_is_said_so(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ladders(journal, "9@trunk") == 1
 
