@@ -35,7 +35,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The `[http]` table: /healthz, /readyz and /metrics for operators."""
 
     listen: str = "127.0.0.1:8110"
-    'HOST:PORT; "" turns it off. When this default is taken the gateway serves without it and says so.'
+    'HOST:PORT; "" turns it off. When it is taken the gateway serves without it and says so.'
 
 
 class JournalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

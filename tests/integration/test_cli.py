@@ -68,16 +68,19 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     assert f"127.0.0.1:{port}" in one_line(done.stderr)
 
 
-def test_a_taken_http_port_that_was_asked_for_is_named(tmp_path: Path) -> None:
+def test_a_taken_http_port_is_told_and_stops_no_telephone(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
 
-        done = run_gateway("serve", "--data", str(tmp_path / "d"), "--sip", "127.0.0.1:0", "--http", address)
+        with gateway(
+            tmp_path, "--redis", "redis://127.0.0.1:1", "--mqtt", "mqtt://127.0.0.1:1", "--http", address
+        ) as running:
+            running.wait_ready()
+            running.wait_log("http_not_served")
 
-    assert done.returncode == 1
-    assert address in one_line(done.stderr)
+    assert address in running.log.read_text()
 
 
 def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
