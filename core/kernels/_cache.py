@@ -4,8 +4,8 @@
 numba writes machine code as pickles without a checksum: a file cut short by a full disk can end the process
 at the next start, and at every start after it. So a folder is either **sealed** (a digest over all its files
 stands beside them, and only then is it read) or **ours to fill** (emptied, locked against a second filler).
-The folder's name holds a hash of the kernel sources, numba, Python and the processor: an upgrade finds an
-empty one and fills it, and the oldest beyond a few (about 300 kB each) are removed.
+Each module of kernels has a folder. Its name holds a hash of the sources, numba, Python and the processor: an
+upgrade finds an empty one and fills it, and the oldest beyond a few (about 100 kB each) are removed.
 """
 
 import fcntl
@@ -53,14 +53,14 @@ class Shelf:
             self._lock = None
 
 
-def open_shelf(stamp: str) -> tuple[Shelf | None, list[str]]:
-    """Return the first folder that can be used, and why those before it cannot.
+def open_shelf(module: str, stamp: str) -> tuple[Shelf | None, list[str]]:
+    """Return the module's first folder that can be used, and why those before it cannot.
 
     In order: `$NUMBA_CACHE_DIR`, systemd's `$CACHE_DIRECTORY`, `$XDG_CACHE_HOME` or `~/.cache`, and a private
     folder in tmp. None means: compile without keeping.
     """
     faults: list[str] = []
-    for folder in _candidates(stamp):
+    for folder in _candidates(f"{module}-{stamp}"):
         try:
             _make_private(folder)
             return _claim(folder), faults
@@ -69,8 +69,8 @@ def open_shelf(stamp: str) -> tuple[Shelf | None, list[str]]:
     return None, faults
 
 
-def _candidates(stamp: str) -> Iterator[Path]:
-    name = f"numba-{stamp}"
+def _candidates(what: str) -> Iterator[Path]:
+    name = f"numba-{what}"
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
         yield Path(chosen, name)
     if service := os.environ.get("CACHE_DIRECTORY", "").split(":")[0]:
@@ -79,7 +79,7 @@ def _candidates(stamp: str) -> Iterator[Path]:
     if cache.is_absolute():
         yield cache / "gateway110" / name
     try:
-        yield Path(tempfile.gettempdir(), f"gateway110-{os.geteuid()}-{stamp}")
+        yield Path(tempfile.gettempdir(), f"gateway110-{os.geteuid()}-{what}")
     except FileNotFoundError:  # no folder for temporary files at all: nothing left to offer
         return
 

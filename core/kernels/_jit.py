@@ -7,9 +7,18 @@ trial beside its plain twin, and then puts the compiled function in the twin's p
     from core.kernels import heap      # the module, never the function: a name imported from it stays slow
     heap.push(table, slot, key, 0)     # the twin before warm(), machine code after it; the same answer
 
-So a call costs one attribute of a module and nothing else. The swap is one assignment per kernel, atomic
-under the GIL, and both sides work on the same arrays in the same way: a loop may go on calling meanwhile.
-A twin that is half way when its helper is swapped goes on with the compiled helper and the same result.
+So a call costs one attribute of a module and nothing else. What is put there is the compiled function's own
+entry point, not numba's dispatcher, which asks for the type of each argument again at every call (measured:
+120 ns against 255 with one array, 220 against 540 with seven). There is one signature, so there is nothing to
+ask; in return an array of another shape is not refused. mypy and the twins watch over that.
+
+The swap is one assignment per kernel, atomic under the GIL, and both sides work on the same arrays in the same
+way: a loop may go on calling meanwhile. A twin that is half way when its helper is swapped goes on with the
+compiled helper and the same result.
+
+A short kernel keeps the GIL: letting go of it for a microsecond would invite another thread to take it, and
+the loop would wait for it to come back. One of more than 200 µs is enrolled with `long=True` and runs in a
+thread beside the loop.
 
 No fault of numba or its cache stops a start: what cannot be kept is compiled without keeping, what cannot be
 compiled or answers differently stays Python, and `faults()` says why. Tests run in both ways
@@ -20,6 +29,7 @@ import hashlib
 import importlib
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +48,7 @@ Trial = Callable[[], tuple[Any, ...]]
 "Makes the arguments of one small run; called twice, must give equal arguments."
 
 _PACKAGE = "core.kernels"
+_NEIGHBOUR = re.compile(r"from core\.kernels(?:\.(\w+)| import ([\w, ]+))")
 _FAULT_CHARS_MAX = 300  # numba's typing errors run to pages
 
 
@@ -46,22 +57,27 @@ class _Kernel:
     plain: FunctionType
     signature: str
     trial: Trial
+    long: bool
     how: How = "python"
+    dispatcher: Any = None  # keeps the machine code alive while its entry point is in use
 
 
 _KERNELS: dict[str, _Kernel] = {}
 _FAULTS: list[str] = []
 
 
-def kernel(signature: str, trial: Trial) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def kernel(signature: str, trial: Trial, *, long: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Enrol a function for `warm()` under one numba signature, and leave it as it is.
 
     A kernel calls only kernels of its own file, and those stand below it: warm() compiles from the bottom up.
+    A `long` one lets go of the GIL while it runs.
     """
 
     def enrol(function: Callable[P, R]) -> Callable[P, R]:
         plain = cast(FunctionType, function)
-        _KERNELS[f"{plain.__module__.rpartition('.')[2]}.{plain.__name__}"] = _Kernel(plain, signature, trial)
+        _KERNELS[f"{plain.__module__.rpartition('.')[2]}.{plain.__name__}"] = _Kernel(
+            plain, signature, trial, long
+        )
         return function
 
     return enrol
@@ -95,11 +111,11 @@ def warm() -> dict[str, str]:
     if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0") and "python" in kernels().values():
         try:
             numba = importlib.import_module("numba")
-            stamp = _stamp(numba)
+            importlib.import_module("llvmlite.binding")
         except Exception as error:  # missing, or broken in whatever way: the twins do the work
             _FAULTS.append(_tell("numba", error))
         else:
-            _bring_all(numba, stamp)
+            _bring_all(numba)
     return kernels()
 
 
@@ -109,28 +125,58 @@ def _load_all() -> None:
             importlib.import_module(f"{_PACKAGE}.{module.name}")
 
 
-def _stamp(numba: Any) -> str:  # noqa: ANN401  numba is untyped; this file is its only guest-keeper
-    """Return what a compiled kernel depends on, as 16 hexadecimal digits."""
+def _stamp(numba: Any, module: str) -> str:  # noqa: ANN401  numba is untyped; this file is its only guest-keeper
+    """Return what the compiled kernels of a module depend on, as 16 hexadecimal digits."""
     host = importlib.import_module("llvmlite.binding")
     whole = hashlib.sha256(
         repr((numba.__version__, sys.version, host.get_host_cpu_name())).encode()
         + host.get_host_cpu_features().flatten().encode()
     )
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        whole.update(source.read_bytes())
+    for source in _sources(module):
+        whole.update(source)
     return whole.hexdigest()[:16]
 
 
-def _bring_all(numba: Any, stamp: str) -> None:  # noqa: ANN401
-    shelf, troubles = _cache.open_shelf(stamp)
-    _FAULTS.extend(troubles)
+def _sources(module: str) -> list[bytes]:
+    """Return the module's text and that of every neighbour it names: their constants are compiled in."""
+    texts: dict[str, bytes] = {}
+    unread = [module]
+    while unread:
+        name = unread.pop()
+        path = Path(__file__).parent / f"{name}.py"
+        if name in texts or not path.is_file():
+            continue
+        texts[name] = path.read_bytes()
+        for one, several in _NEIGHBOUR.findall(texts[name].decode()):
+            unread += [one] if one else [word.strip() for word in several.split(",")]
+    return [texts[name] for name in sorted(texts)]
+
+
+def _bring_all(numba: Any) -> None:  # noqa: ANN401
+    """Bring the modules one by one: each has a shelf of its own, so a change of one leaves the others compiled."""
     twins, copies = _copies(), _copies()
+    for module in dict.fromkeys(name.partition(".")[0] for name in _KERNELS):
+        names = [name for name in _KERNELS if name.partition(".")[0] == module]
+        names = [name for name in reversed(names) if _KERNELS[name].how == "python"]
+        if names:
+            _bring_module(numba, module, names, twins, copies)
+
+
+def _bring_module(
+    numba: Any,  # noqa: ANN401
+    module: str,
+    names: list[str],
+    twins: dict[str, FunctionType],
+    copies: dict[str, FunctionType],
+) -> None:
+    shelf, troubles = _cache.open_shelf(module, _stamp(numba, module))
+    _FAULTS.extend(trouble for trouble in troubles if trouble not in _FAULTS)
     ready: dict[str, Any] = {}
     folder_before = numba.config.CACHE_DIR
     try:
         if shelf is not None:
             numba.config.CACHE_DIR = str(shelf.folder)
-        for name in reversed([name for name, kernel in _KERNELS.items() if kernel.how == "python"]):
+        for name in names:
             compiled = None
             if shelf is not None:
                 compiled = _bring(numba, name, twins[name], copies[name], keep=True)
@@ -149,14 +195,15 @@ def _bring_all(numba: Any, stamp: str) -> None:  # noqa: ANN401
     for name, compiled in ready.items():
         plain = _KERNELS[name].plain
         _KERNELS[name].how = "cached" if compiled.stats.cache_hits else "compiled"
-        setattr(sys.modules[plain.__module__], plain.__name__, compiled)
+        _KERNELS[name].dispatcher = compiled
+        setattr(sys.modules[plain.__module__], plain.__name__, _entry_point(compiled))
 
 
 def _bring(numba: Any, name: str, twin: FunctionType, copy: FunctionType, *, keep: bool) -> Any:  # noqa: ANN401
     """Return the compiled kernel after its trial, or None with a fault noted."""
     known = _KERNELS[name]
     try:
-        compiled = numba.njit(known.signature, cache=keep, nogil=True)(copy)
+        compiled = numba.njit(known.signature, cache=keep, nogil=known.long)(copy)
         ours, theirs = known.trial(), known.trial()
         alike = compiled(*ours) == twin(*theirs)
         if not (alike and all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))):
@@ -165,6 +212,12 @@ def _bring(numba: Any, name: str, twin: FunctionType, copy: FunctionType, *, kee
         _FAULTS.append(_tell(name, error))
         return None
     return compiled
+
+
+def _entry_point(compiled: Any) -> Any:  # noqa: ANN401
+    """Return the machine code behind the dispatcher's only signature."""
+    (result,) = compiled.overloads.values()
+    return result.entry_point
 
 
 def _copies() -> dict[str, FunctionType]:
