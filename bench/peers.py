@@ -4,6 +4,7 @@
 import heapq
 import math
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,38 +15,39 @@ from core.geodesy import distance_m
 from core.settings import Settings
 from core.units.columns import UnitColumns
 
-Entry = tuple[int, int, str]
+M = TypeVar("M", int, str)
+Entry = tuple[int, int, M]
 
 GARBAGE_MIN = 64
 "Dead entries a lazy heap holds before it is worth cleaning; it is cleaned when they outnumber the living."
 
 
-class LazyHeap:
+class LazyHeap(Generic[M]):
     """heapq with lazy deletion: the recipe of Python's own documentation, with cleaning."""
 
     def __init__(self) -> None:
-        self._heap: list[Entry] = []
-        self._living: dict[str, Entry] = {}
+        self._heap: list[Entry[M]] = []
+        self._living: dict[M, Entry[M]] = {}
         self._turn = 0
 
-    def push(self, member: str, key: int) -> None:
+    def push(self, member: M, key: int) -> None:
         """Put a member in."""
         entry = self._living[member] = (key, self._turn, member)
         self._turn += 1
         heapq.heappush(self._heap, entry)
 
-    def raise_to(self, member: str, key: int) -> None:
+    def raise_to(self, member: M, key: int) -> None:
         """Give it another key; the old entry stays behind, dead."""
         entry = self._living[member] = (key, self._living[member][1], member)
         heapq.heappush(self._heap, entry)
         self._clean()
 
-    def remove(self, member: str) -> None:
+    def remove(self, member: M) -> None:
         """Take it out; its entry stays behind, dead."""
         del self._living[member]
         self._clean()
 
-    def pop(self) -> str | None:
+    def pop(self) -> M | None:
         """Take the most urgent living one out."""
         while self._living:
             entry = heapq.heappop(self._heap)
@@ -60,36 +62,36 @@ class LazyHeap:
             heapq.heapify(self._heap)
 
 
-class SortedQueue:
+class SortedQueue(Generic[M]):
     """sortedcontainers.SortedList of (key, turn, member)."""
 
     def __init__(self) -> None:
         self._sorted = SortedList()
-        self._living: dict[str, Entry] = {}
+        self._living: dict[M, Entry[M]] = {}
         self._turn = 0
 
-    def push(self, member: str, key: int) -> None:
+    def push(self, member: M, key: int) -> None:
         """Put a member in."""
         entry = self._living[member] = (key, self._turn, member)
         self._turn += 1
         self._sorted.add(entry)
 
-    def raise_to(self, member: str, key: int) -> None:
+    def raise_to(self, member: M, key: int) -> None:
         """Give it another key, its turn among equals kept."""
         old = self._living[member]
         self._sorted.remove(old)
         entry = self._living[member] = (key, old[1], member)
         self._sorted.add(entry)
 
-    def remove(self, member: str) -> None:
+    def remove(self, member: M) -> None:
         """Take it out."""
         self._sorted.remove(self._living.pop(member))
 
-    def pop(self) -> str | None:
+    def pop(self) -> M | None:
         """Take the most urgent one out."""
         if not self._living:
             return None
-        member: str = self._sorted.pop(0)[2]
+        member: M = self._sorted.pop(0)[2]
         del self._living[member]
         return member
 

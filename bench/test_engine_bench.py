@@ -177,7 +177,7 @@ class Afternoon:
         self.columns.apply_fixes(np.array(town(units), FIX_DTYPE).tobytes())
         self.few = np.array(town(units)[:30], FIX_DTYPE).tobytes()
         self.tree = TreeMatcher(self.columns, Settings())
-        self.queue = LazyHeap()
+        self.queue: LazyHeap[str] = LazyHeap()
 
     def call(self, n: int) -> str:
         """Queue, match and write one decision."""

@@ -20,7 +20,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.peers import TreeMatcher
-from core.dispatch.matcher import rank_units
+from core.dispatch.matcher import Question, rank_units
 from core.kernels import kernels, warm
 from core.settings import Settings
 from core.units.columns import FIX_DTYPE, Barred, UnitColumns
@@ -56,7 +56,7 @@ def scan(columns: UnitColumns, places: list[Place]) -> list[list[int]]:
         [
             ranked.row
             for ranked in rank_units(
-                columns, POLICY, lat=lat, lon=lon, county_index=0, need_mask=NEED, now_ms=NOW_S * 1000
+                columns, POLICY, Question(lat=lat, lon=lon, county=0, need_mask=NEED, now_ms=NOW_S * 1000)
             ).candidates
         ]
         for lat, lon in places
@@ -87,5 +87,5 @@ def test_queries_of_one_tick(
     assert scan(columns, places) == tree(columns, places), "the answers must be equal before the times are"
 
     benchmark.group = f"matcher, {units} units, {queries} queries per tick"
-    benchmark.extra_info["kernels"] = kernels()["rank.nearest"]
+    benchmark.extra_info["kernels"] = kernels()["rank.bound"]
     benchmark(answer, columns, places)

@@ -7,8 +7,11 @@ from typing import get_args
 from core.callbacks import handlers as callbacks
 from core.calls.call import Call
 from core.calls.doubt import lift, vouch
-from core.dispatch.dispatcher import issue, placed, recommend, serve_waiting
-from core.dispatch.queue import urgency_key
+from core.dispatch.dispatcher import placed, recommend, reinforce, serve_waiting
+from core.dispatch.lines import line_for, lines, missing, orders_of, refit
+from core.dispatch.ordering import divert, issue, seek_unit
+from core.dispatch.plans import wants
+from core.dispatch.policy import takeable
 from core.effects import AnswerCaller
 from core.errors import OutOfTurnError, UnknownError
 from core.events import CommandGiven, Location, UnitStatus
@@ -16,6 +19,7 @@ from core.incidents.candidates import DESK
 from core.incidents.handlers import close, hear, known, take_back
 from core.incidents.incident import Incident
 from core.orders.handlers import cancel
+from core.roads import handlers as roads
 from core.state import State
 from core.units.columns import Barred
 from core.units.status import barred, take_status
@@ -79,10 +83,23 @@ def _accept(state: State, fact: CommandGiven) -> None:
     if unit is None:
         raise UnknownError(f"no unit {unit_id!r}")
     why_not = barred(unit)
-    if why_not is not Barred.FREE:
+    order = takeable(state, incident, unit)
+    if why_not is not Barred.FREE and order is None:
         raise OutOfTurnError(f"{unit_id} cannot be ordered: {why_not.name.lower()}")
     incident.released, incident.held_ns = True, 0  # the desk vouches for it, and has chosen
-    issue(state, incident, unit_id, eta_s=None)
+    if order is not None:
+        divert(state, order, incident)
+    issue(state, incident, unit_id, eta_s=None, line=line_for(state, incident, unit), chosen=True)
+    if seek_unit(state, incident) or order is not None:
+        serve_waiting(state)
+
+
+def _reinforce(state: State, fact: CommandGiven) -> None:
+    incident = known(state, fact.incident_id)
+    if not wants(state.settings, incident.category, incident.level, incident.step + 1):
+        raise OutOfTurnError("its plan has no further step")
+    incident.released, incident.held_ns = True, 0  # whoever asks for more vouches for it
+    reinforce(state, incident)
 
 
 def _cancel(state: State, fact: CommandGiven) -> None:
@@ -94,8 +111,11 @@ def _cancel(state: State, fact: CommandGiven) -> None:
 
 def _close(state: State, fact: CommandGiven) -> None:
     incident = known(state, fact.incident_id)
-    for order in [o for o in state.orders.values() if o.incident_id == incident.incident_id]:
-        cancel(state, order, fact.text or f"closed by {fact.by}")
+    incident.held_ns = state.now_ns  # a unit that comes free by this is not sent here again
+    state.incidents_waiting.remove(incident.incident_id)
+    for order in orders_of(state, incident):
+        if order.order_id in state.orders:  # or taken for a graver one, when another of these came free
+            cancel(state, order, fact.text or f"closed by {fact.by}")
     close(state, incident, "closed_by_desk")
     serve_waiting(state)
 
@@ -120,17 +140,30 @@ def _call(state: State, fact: CommandGiven) -> Call:
 
 
 def _grade(state: State, incident: Incident, fact: CommandGiven) -> None:
+    before = lines(state, incident)
     incident.level = fact.level or incident.level
     incident.category = fact.category or incident.category
-    incident.urgency_ms = urgency_key(
-        incident.level, incident.opened_ns // NS_PER_MS, state.settings.head_start_s
-    )
     if incident.incident_id in state.incidents_waiting:
-        state.incidents_waiting.raise_to(incident.incident_id, incident.urgency_ms)
-    if not incident.active_orders:
+        state.incidents_waiting.reclassify(
+            incident.incident_id, incident.level, incident.opened_ns // NS_PER_MS
+        )
+    if lines(state, incident) != before:
+        refit(state, incident)
+    if incident.active_orders:
+        _fill_plan(state, incident)
+    else:
         recommend(state, incident)  # another category may need other units
         serve_waiting(state)
     state.touch_incident(incident)
+
+
+def _fill_plan(state: State, incident: Incident) -> None:
+    """Units are on their way; another plan may want more than these, or no more."""
+    if not any(missing(state, incident)):
+        state.incidents_waiting.remove(incident.incident_id)
+    elif seek_unit(state, incident):
+        recommend(state, incident)
+        serve_waiting(state)
 
 
 COMMANDS: dict[str, Callable[[State, CommandGiven], None]] = {
@@ -142,7 +175,10 @@ COMMANDS: dict[str, Callable[[State, CommandGiven], None]] = {
     "incident.close": _close,
     "order.accept": _accept,
     "order.cancel": _cancel,
+    "plan.step": _reinforce,
     "callback.tried": callbacks.tried,
     "callback.done": callbacks.done,
     "unit.set": _set_unit,
+    "road.close": roads.close,
+    "road.open": roads.reopen,
 }

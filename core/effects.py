@@ -19,6 +19,7 @@ OrderState = Literal[
 CallState = Literal["ringing", "answered", "ended", "abandoned"]
 Silence = Literal["", "suspected", "challenged", "vouched", "unheard"]
 CallbackState = Literal["open", "returned", "reached", "given_up", "displaced"]
+RoadState = Literal["closed", "open"]
 IncidentState = Literal["opened", "located", "ranked", "ordered", "closed"]
 
 
@@ -113,6 +114,12 @@ class ShowPositions(Effect, frozen=True, kw_only=True, tag="positions"):
     data: bytes
 
 
+class RebuildRoads(Effect, frozen=True, kw_only=True, tag="rebuild_roads"):
+    """Build labels for what was believed about the roads at that fact; then feed `roads.rebuilt`."""
+
+    of_seq: int
+
+
 class IndexUnits(Effect, frozen=True, kw_only=True, tag="unit_index"):
     """Tell the readers of positions which index is which unit."""
 
@@ -195,6 +202,21 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     county: str | None = None
     speed_kmh: float | None = None
     detour: float | None = None
+    uncertainty_m: float | None = None
+    "How far the unit may have driven since its last position, at the speed it told with it."
+    profile: str | None = None
+    "What the road was driven as: `car`, `car_siren`, `boat`, …"
+    live: bool | None = None
+    "The way was searched in today's roads, because one is closed; else it comes from the table."
+    police_type: str | None = None
+    zone: str | None = None
+    crew: int | None = None
+    shift_end: str | None = None
+    "HH:MM, local."
+    units: int | None = None
+    "Other free units that cover the place it would leave."
+    incident_id: IncidentId | None = None
+    "Where it is on the way to now."
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +229,34 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     position_age_s: float | None
     cost_s: float
     reasons: tuple[Reason, ...]
+    reachable: bool = True
+    "False when the roads know no way from there: such a unit is not ordered by itself."
+    diverts: IncidentId = IncidentId("")
+    "The incident it is on the way to and would be taken from; empty for a free unit."
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the plan for an incident, and who would fill it."""
+
+    police_type: str
+    "Empty is any."
+    capabilities: tuple[str, ...]
+    count: int
+    units: tuple[UnitId, ...]
+    "The best for it, cheapest first, each in one line only; with those already ordered for it."
+    missing: int
+    "`count` less `units`."
+
+
+class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a line of the plan cannot be filled."""
+
+    want: int
+    "Index into `wants`."
+    missing: int
+    why: Literal["nobody", "busy", "no_position", "out_of_reach", "no_road", "named"]
+    """`nobody` on the roster can do it; `busy` those who can are not free; free ones have told no position (or long
+    ago), are `out_of_reach`, have `no_road` to it, or are `named`: declined or taken by another line."""
 
 
 class RecommendationMade(Decision, frozen=True, kw_only=True, tag="recommendation.made"):
@@ -225,6 +275,12 @@ class RecommendationMade(Decision, frozen=True, kw_only=True, tag="recommendatio
     "{reason: how many units}; every unit of the roster is either considered or counted here."
     considered: int
     "Units that could go; the best of them are the candidates."
+    proven: bool = True
+    "False when so many ways by road were left unasked that a cheaper unit may be among them."
+    wants: tuple[Wanted, ...] = ()
+    "The plan as far as it is under way."
+    shortfall: tuple[Shortfall, ...] = ()
+    "Lines of the plan that cannot be filled now."
 
 
 class OrderDecision(Decision, frozen=True, kw_only=True):
@@ -306,8 +362,14 @@ class IncidentUpdated(Decision, frozen=True, kw_only=True, tag="incident.updated
     "The chosen candidate's; empty while nobody knows the place."
     uncertainty_m: float = 0.0
     "The chosen candidate's, as its source said; 0 when it did not say."
+    step: int = 1
+    "How far its plan is under way: 1, and one more for each reinforcement called."
     locations: tuple[LocationCandidate, ...] = ()
     "Every word about the place, in the order heard, the best sixteen."
+    jurisdiction: CountyCode = CountyCode("")
+    "The county its place lies in, by the map of zones; empty while no map says. `county` is whose desk it is."
+    zone: str = ""
+    "Name of the special zone its place lies in: an airport, a railway, the sea."
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -363,6 +425,32 @@ class CallbackUpdated(Decision, frozen=True, kw_only=True, tag="callback.updated
     by: str = ""
 
 
+class RoadPiece(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A straight piece of road, for a map."""
+
+    lat: float
+    lon: float
+    to_lat: float
+    to_lon: float
+
+
+class RoadUpdated(Decision, frozen=True, kw_only=True, tag="road.updated"):
+    """A road was closed, or opened again; ways avoid it from this decision on."""
+
+    road_id: str
+    state: RoadState
+    lat: float
+    "Where the desk said it is."
+    lon: float
+    text: str = ""
+    by: str = ""
+    "Who closed it, or opened it."
+    since_us: int
+    "When it was closed."
+    pieces: tuple[RoadPiece, ...] = ()
+    "What is closed, both ways."
+
+
 class WarningRaised(Decision, frozen=True, kw_only=True, tag="warning.raised"):
     """A person should look at this."""
 
@@ -398,6 +486,7 @@ AnyDecision = (
     | IncidentUpdated
     | UnitUpdated
     | CallbackUpdated
+    | RoadUpdated
     | WarningRaised
     | ServiceDegraded
     | ServiceRestored

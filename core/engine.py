@@ -25,10 +25,13 @@ from core.events import (
     CommandGiven,
     Fact,
     FactPoisoned,
+    JunctionReported,
     LeadTaken,
     NeighbourBack,
     NeighbourGone,
     OrderAcked,
+    RoadsLoaded,
+    RoadsRebuilt,
     RosterLoaded,
     ServiceStarted,
     TimerFired,
@@ -36,15 +39,20 @@ from core.events import (
     UnitLinked,
     UnitReported,
     UnitsMoved,
+    ZonesLoaded,
 )
 from core.orders import handlers as orders
+from core.roads import handlers as roads
+from core.roads.network import Library
 from core.state import State
 from core.units import handlers as units
 from core.units import roster
+from core.zones import handlers as zones
 
 HANDLERS: dict[type[Fact], Callable[[State, Any], None]] = {
     ServiceStarted: service.started,
     RosterLoaded: roster.loaded,
+    ZonesLoaded: zones.loaded,
     CallReceived: calls.received,
     CallerFound: finding.found,
     CallAnswered: calls.answered,
@@ -59,6 +67,9 @@ HANDLERS: dict[type[Fact], Callable[[State, Any], None]] = {
     OrderAcked: orders.acked,
     CommandGiven: desk.given,
     TimerFired: service.fired,
+    RoadsLoaded: roads.loaded,
+    RoadsRebuilt: roads.rebuilt,
+    JunctionReported: roads.reported,
     LeadTaken: service.lead_taken,
     FactPoisoned: service.poisoned,
     NeighbourGone: service.gone,
@@ -69,8 +80,15 @@ HANDLERS: dict[type[Fact], Callable[[State, Any], None]] = {
 class Engine:
     """Turn one fact into the effects that follow from it."""
 
-    def __init__(self) -> None:
-        self.state = State()
+    def __init__(self, library: Library | None = None) -> None:
+        """`library` has the roads that facts name by their digest: given from outside, the same for ever."""
+        self.state = State(library)
+
+    def alone(self, alone: bool) -> None:
+        """Say that nobody waits for single answers (a replay), or that somebody does: it only decides what is fast."""
+        self.state.alone = alone
+        if self.state.roads is not None:
+            self.state.roads.alone(alone)
 
     @property
     def seq(self) -> int:

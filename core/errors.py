@@ -4,7 +4,8 @@
 CoreError
 ├── OutOfTurnError        something happened that the object's table does not foresee
 ├── UnknownError          a fact names something nobody has enrolled
-└── RosterError           the roster cannot be used
+├── RosterError           the roster cannot be used
+└── RoadError             the roads cannot be used
 """
 
 
@@ -22,3 +23,7 @@ class UnknownError(CoreError):
 
 class RosterError(CoreError):
     """The roster is too large or contradicts itself."""
+
+
+class RoadError(CoreError):
+    """The road network contradicts itself, or is not the one that was asked for."""

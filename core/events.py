@@ -10,6 +10,7 @@ import msgspec
 
 from core.ids import CallbackId, CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
 from core.settings import Settings
+from core.zones.zone import Zone
 
 UnitStatus = Literal[
     "off_duty",
@@ -63,6 +64,10 @@ class RosterUnit(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: tuple[str, ...] = ()
     county: CountyCode
     organ: str = ""
+    crew: int = 0
+    "Officers aboard; 0 when nobody said."
+    shift_end: str = ""
+    "HH:MM, local time; empty when nobody said."
 
 
 class ServiceStarted(Fact, frozen=True, kw_only=True, tag="service.started"):
@@ -78,6 +83,12 @@ class RosterLoaded(Fact, frozen=True, kw_only=True, tag="roster.loaded"):
     """The list of units, whole. A unit's index is its place of first appearance and never changes."""
 
     units: tuple[RosterUnit, ...]
+
+
+class ZonesLoaded(Fact, frozen=True, kw_only=True, tag="zones.loaded"):
+    """The map of zones, whole: counties, and zones with a police of their own."""
+
+    zones: tuple[Zone, ...]
 
 
 class CallReceived(Fact, frozen=True, kw_only=True, tag="call.received"):
@@ -243,12 +254,41 @@ class CommandGiven(Fact, frozen=True, kw_only=True, tag="command.given"):
     status: str = ""
     text: str = ""
     callback_id: CallbackId = CallbackId("")
+    road_id: str = ""
+    "Of a closure: names the one to take back."
 
 
 class TimerFired(Fact, frozen=True, kw_only=True, tag="timer.fired"):
     """A time the engine asked for has come."""
 
     key: str
+
+
+class RoadsLoaded(Fact, frozen=True, kw_only=True, tag="roads.loaded"):
+    """Ways are along these roads from now on. The file itself lies beside the journal, under its digest."""
+
+    digest: str
+    "Of what was built; empty: straight lines again."
+
+
+class RoadsRebuilt(Fact, frozen=True, kw_only=True, tag="roads.rebuilt"):
+    """The labels are ready for what was believed about the roads at an earlier fact: it comes into force."""
+
+    of_seq: int
+    "The fact."
+
+
+class JunctionReported(Fact, frozen=True, kw_only=True, tag="junction.reported"):
+    """A junction says how long vehicles wait there."""
+
+    lat: float
+    lon: float
+    delay_s: Annotated[int, msgspec.Meta(ge=0)]
+    "Of everyone who comes to it; 0 takes an earlier report back."
+    junction: str = ""
+    county: CountyCode = CountyCode("")
+    tst: int = 0
+    "Of the report, s since 1970; 0 when not given."
 
 
 class LeadTaken(Fact, frozen=True, kw_only=True, tag="lead.taken"):
@@ -287,6 +327,7 @@ class NeighbourBack(Fact, frozen=True, kw_only=True, tag="neighbour.back"):
 AnyFact = (
     ServiceStarted
     | RosterLoaded
+    | ZonesLoaded
     | CallReceived
     | CallerFound
     | CallAnswered
@@ -301,6 +342,9 @@ AnyFact = (
     | OrderAcked
     | CommandGiven
     | TimerFired
+    | RoadsLoaded
+    | RoadsRebuilt
+    | JunctionReported
     | LeadTaken
     | FactPoisoned
     | NeighbourGone

@@ -9,11 +9,14 @@ from core.calls.finding import held_due
 from core.calls.handlers import answer_due, limit_due
 from core.calls.handlers import resume as resume_calls
 from core.calls.line import tell_places
+from core.dispatch.dispatcher import step_due
 from core.effects import ServiceDegraded, ServiceRestored
 from core.events import FactPoisoned, LeadTaken, NeighbourBack, NeighbourGone, ServiceStarted, TimerFired
 from core.incidents.handlers import unattended_due
 from core.orders.handlers import forget_withdrawn, grant_time, sign_due
 from core.orders.handlers import resume as resume_orders
+from core.roads.handlers import rebuild_due
+from core.roads.handlers import resume as resume_roads
 from core.state import State
 from core.units.roster import tell_index
 
@@ -27,6 +30,8 @@ TIMERS: dict[str, Callable[[State, TimerFired], None]] = {
     "held": held_due,
     "limit": limit_due,
     "line": tell_places,
+    "plan": step_due,
+    "roads": rebuild_due,
     "sign": sign_due,
     "unattended": unattended_due,
     "withdrawn": forget_withdrawn,
@@ -46,6 +51,7 @@ def started(state: State, fact: ServiceStarted) -> None:
     tell_index(state)
     resume_calls(state)
     resume_orders(state)
+    resume_roads(state)
     for of, error in state.failures:
         state.warn("fact_poisoned", of, state.county, error)
     state.failures.clear()

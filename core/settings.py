@@ -5,10 +5,33 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from core.dispatch.urgency import Curve, check, plain
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 Level = Annotated[int, msgspec.Meta(ge=1, le=4)]
 "1 is the gravest, 4 the least (docs/decisions/0009)."
+LevelOrNone = Annotated[int, msgspec.Meta(ge=0, le=4)]
+PLAN_LINES_MAX = 1_000
+"Guess: fifty categories, four levels, five kinds of unit."
+
+
+class PlanLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of a plan: so many units of this kind go to incidents of this category and level."""
+
+    category: str = ""
+    "Empty is every category without lines of its own."
+    level: LevelOrNone = 0
+    "0 is every level without lines of its own."
+    step: Annotated[int, msgspec.Meta(ge=1, le=9)] = 1
+    "1 goes at once; 2 and up are reinforcements."
+    police_type: str = ""
+    "Only units of this kind; empty is any."
+    capabilities: tuple[str, ...] = ()
+    "What each of them must have."
+    count: Annotated[int, msgspec.Meta(ge=1, le=50)] = 1
+    after_s: NotNegative = 0
+    "A later step goes by itself so long after the one before; 0 waits for a desk's word."
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,10 +42,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dispatch: Literal["automatic", "confirm"] = "automatic"
     "`automatic` orders the best unit when the call is answered; `confirm` waits for `order.accept`."
 
+    policy: Literal["closest", "divert", "reoptimise"] = "closest"
+    """Who is sent, most urgent first: `closest` the cheapest free unit; `divert` also lets level 1 take one that is on
+    its way to something lesser; `reoptimise` weighs all who wait and all who are on their way together."""
+    divert_confirm: bool = True
+    "A unit is taken from another incident only by a desk's `order.accept`; false: by the machine itself."
+    switch_cost_s: NotNegative = 180
+    """Seconds that taking a unit from where it is going must save, and more. Measured in a simulated city: 180 saves
+    nearly as much as 60 with a third of the changes."""
+    reserve_units: NotNegative = 0
+    "The last so many free units are kept for graver incidents; 0 keeps none."
+    reserve_level: Level = 3
+    "Levels from here on are the ones that leave them alone ..."
+    reserve_s_max: NotNegative = 1_800
+    "... until they have waited so long. Guess."
+
     level_default: Level = 2
     "Level of a call nobody has classified: serious until heard."
     head_start_s: tuple[NotNegative, NotNegative, NotNegative, NotNegative] = (3600, 900, 300, 0)
     "Seconds by which levels 1–4 count as having waited longer than they have. Guess; tune with the desk."
+    urgency: dict[str, Curve] = {}
+    """{level: curve}, such as `4 = { points = [[0, 0], [1800, 1800], [1800, 5400]] }`, in place of that level's head
+    start: how urgent waiting makes its calls (core/dispatch/urgency.py). Two points of the same waiting are a step;
+    `then_percent` is the pace after the last. What falls, or could leave a level waiting for ever, is refused."""
     call_s_max: Positive = 14_400
     """A line older than this is ended by us: its far side has died without a word. Guess: no emergency call lasts
     four hours; session timers will tell sooner."""
@@ -94,3 +136,63 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     "A place that moves farther than this while units drive to the old one is told aloud. Guess: half a block."
     reach_m: Positive = 200_000
     "No unit farther than this is offered: the length of a province's larger city."
+
+    snap_m_max: Annotated[int, msgspec.Meta(ge=10, le=5_000)] = 500
+    "A unit or an incident farther than this from every road is off road: straight line. Guess: a field's length."
+    off_road_kmh: Annotated[int, msgspec.Meta(ge=1, le=100)] = 15
+    "Speed between a road and what is not on it. Guess: a yard or a track, the last metres on foot."
+    roads_live: bool = False
+    """Learn from units that drive to their orders how fast each road is at each time of day. Off: a fleet's pace is
+    not yet compared with what the road file says; closures and reported delays count all the same."""
+    roads_rebuild_s: Annotated[int, msgspec.Meta(ge=10, le=86_400)] = 300
+    "How often what is closed, delayed and learnt goes into the road times, where anything of it has changed."
+
+    road_candidates: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 50
+    """Units whose way by road is asked for first. Measured on four cities: the fastest is among the nearest 20 to 50;
+    those farther away that could still be cheaper are asked for next, so the order is right in any case."""
+    road_candidates_max: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2_000
+    "Ways by road asked for one incident; a recommendation that needed more says that it is not proven."
+    road_profiles: dict[str, str] = {}
+    '{police type: road profile}, such as `water = "boat"`; others drive as `car`.'
+    siren_level_max: LevelOrNone = 2
+    "Up to this level units drive with siren, where the road file has such a profile (`car_siren`); 0 is never."
+    no_road_cost_s: NotNegative = 3_600
+    "Cost of a unit with no way by road to the incident (an island): last of all, and never ordered by itself."
+    prefer: dict[str, tuple[str, ...]] = {}
+    '{category: police types that should go}, such as `traffic_accident = ["traffic"]`; others cost more.'
+    prefer_cost_s: NotNegative = 120
+    "Cost of a unit of another kind where some are preferred. Guess."
+    zone_cost_s: NotNegative = 180
+    "Cost of a unit from outside when the incident is in a special zone (airport, rail, sea). Guess."
+    crew_min: NotNegative = 2
+    "Officers a unit should have; the roster says how many it has, one that is silent about it pays nothing."
+    crew_cost_s: NotNegative = 60
+    "Cost of a unit with fewer. Guess."
+    shift_end_s: NotNegative = 1_800
+    "A unit this near the end of its shift, before or after, is spared."
+    shift_cost_s: NotNegative = 120
+    "... by so much. Guess."
+    utc_offset_s: Annotated[int, msgspec.Meta(ge=-50_400, le=50_400)] = 28_800
+    "Local time less UTC: China has one."
+    coverage_m: Positive = 3_000
+    "Other free units within this distance of a unit's place cover for it when it leaves. Guess: a beat."
+    coverage_cost_s: NotNegative = 0
+    """Cost of leaving a place nobody else covers; half of it when one other unit does, a third when two do, nothing
+    from nine on. Level 1 never pays. 0 is off."""
+
+    plans: Annotated[tuple[PlanLine, ...], msgspec.Meta(max_length=PLAN_LINES_MAX)] = ()
+    "What goes to which incident; without a line one unit that can do what `needs` says."
+
+    def __post_init__(self) -> None:
+        """Refuse curves that could leave a level waiting for ever."""
+        if self.urgency:
+            if unknown := set(self.urgency) - {"1", "2", "3", "4"}:
+                raise ValueError(f"urgency: there is no level {min(unknown)!r}; levels are 1, 2, 3 and 4")
+            check(self.curves())
+
+    def curves(self) -> tuple[Curve, ...]:
+        """Return how urgent waiting makes calls of level 1, 2, …"""
+        return tuple(
+            self.urgency.get(str(level), plain(head_start_s))
+            for level, head_start_s in enumerate(self.head_start_s, 1)
+        )

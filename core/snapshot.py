@@ -5,7 +5,6 @@ An engine restored from a snapshot decides alike ever after, byte by byte (a law
 """
 
 from collections import Counter
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,14 +19,19 @@ from core.incidents.incident import Incident
 from core.incidents.linking import index_anew
 from core.kernels import layout
 from core.orders.order import Order
+from core.roads.atlas import Atlas, SavedRoads
+from core.roads.network import Library
 from core.settings import Settings
 from core.state import State
+from core.units.roster import describe
 from core.units.unit import Unit
+from core.zones.ground import Ground
+from core.zones.zone import Zone
 
-FORMAT = 3
-READABLE = (1, 2, 3)
+FORMAT = 4
+READABLE = (1, 2, 3, 4)
 """1 knew nothing of call-backs and candidates: what it does not hold has not happened. 2 took every place for one that
-calls may be linked by."""
+calls may be linked by. 3 kept one number for each who waits, the moment since which it counted as waiting."""
 
 
 class Saved(msgspec.Struct, kw_only=True):
@@ -48,8 +52,12 @@ class Saved(msgspec.Struct, kw_only=True):
     counties: list[CountyCode]
     capabilities: list[str]
     places: list[tuple[IncidentId, float, float]]
-    calls_waiting: list[tuple[str, int, bool]]
-    incidents_waiting: list[tuple[str, int, bool]]
+    calls_waiting: list[tuple[str, int, bool]] = []
+    "Up to format 3: (member, since when it counted as waiting, protected)."
+    incidents_waiting: list[tuple[str, int, bool]] = []
+    callers_in_line: list[tuple[str, int, int, bool]] = []
+    "(member, level, since when it waits, protected)"
+    incidents_in_line: list[tuple[str, int, int, bool]] = []
     timers: dict[str, int]
     withdrawn: list[Order]
     poisoned: dict[str, str]
@@ -65,6 +73,10 @@ class Saved(msgspec.Struct, kw_only=True):
     incident_of_caller: dict[str, IncidentId] = {}
     vague_places: list[tuple[IncidentId, float, float]] = []
     sent_for: dict[str, list[tuple[int, float, float]]] = {}
+    roads: SavedRoads | None = None
+    police_types: list[str] = []
+    organs: list[str] = []
+    zones: tuple[Zone, ...] = ()
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -92,8 +104,8 @@ def take(engine: Engine) -> bytes:
             counties=state.counties,
             capabilities=state.capabilities,
             places=state.places.items(),
-            calls_waiting=state.calls_waiting.items(),
-            incidents_waiting=state.incidents_waiting.items(),
+            callers_in_line=state.calls_waiting.items(),
+            incidents_in_line=state.incidents_waiting.items(),
             timers=state.timers,
             withdrawn=[*state.withdrawn.values()],
             poisoned=state.poisoned,
@@ -109,19 +121,26 @@ def take(engine: Engine) -> bytes:
             incident_of_caller=state.incident_of_caller,
             vague_places=state.vague_places.items(),
             sent_for=state.sent_for,
+            roads=state.roads.saved() if state.roads is not None else None,
+            police_types=state.columns.police_types,
+            organs=state.organs,
+            zones=state.zones.zones,
         )
     )
 
 
-def restore(data: bytes) -> Engine | None:
-    """Return an engine that goes on from there; None when another version wrote it: replay from further back."""
+def restore(data: bytes, library: Library | None = None) -> Engine | None:
+    """Return an engine that goes on from there; None when another version wrote it: replay from further back.
+
+    `library` must have the roads it names.
+    """
     try:
         saved = _DECODER.decode(data)
     except msgspec.MsgspecError:
         return None
     if saved.format not in READABLE:
         return None
-    engine = Engine()
+    engine = Engine(library)
     _fill(engine.state, saved)
     return engine
 
@@ -134,21 +153,17 @@ def _fill(state: State, saved: Saved) -> None:
     state.orders = {order.order_id: order for order in saved.orders}
     state.units = {unit.entry.unit_id: unit for unit in saved.units}
     state.unit_ids = saved.unit_ids
-    state.columns.fill(
-        _matrix(saved.narrow, layout.NARROW, np.int32), _matrix(saved.wide, layout.WIDE, np.int64), saved.free
-    )
     state.counties, state.capabilities = saved.counties, saved.capabilities
+    state.organs = saved.organs or [""]
+    state.columns.police_types = saved.police_types or [""]
+    _fill_columns(state, saved)
     for incident_id, lat, lon in saved.places:
         state.places.put(incident_id, lat, lon)
     for incident_id, lat, lon in saved.vague_places:
         state.vague_places.put(incident_id, lat, lon)
-    state.calls_waiting, state.incidents_waiting = (DispatchQueue(size) for size in saved.capacities)
-    for queue, waiting in (
-        (state.calls_waiting, saved.calls_waiting),
-        (state.incidents_waiting, saved.incidents_waiting),
-    ):
-        for member, key_ms, protected in waiting:
-            queue.push(member, key_ms, protected)
+    calls_max, incidents_max = saved.capacities
+    state.calls_waiting = _line(saved, calls_max, saved.callers_in_line, saved.calls_waiting)
+    state.incidents_waiting = _line(saved, incidents_max, saved.incidents_in_line, saved.incidents_waiting)
     state.timers, state.away, state.version = saved.timers, saved.away, saved.version
     state.withdrawn = {order.order_id: order for order in saved.withdrawn}
     state.poisoned, state.failures, state.turn = saved.poisoned, saved.failures, saved.turn
@@ -158,13 +173,43 @@ def _fill(state: State, saved: Saved) -> None:
     state.callbacks_withheld = {task.callback_id: None for task in saved.callbacks if not task.number}
     state.departed, state.incident_of_caller = saved.departed, saved.incident_of_caller
     state.sent_for = saved.sent_for
+    state.zones = Ground(saved.zones)
     state.talking = dict(Counter(call.number for call in saved.calls if call.number and call.answered_ns))
+    if saved.roads is not None:
+        digest = saved.roads.digest
+        state.roads = Atlas(digest, state.library[digest], saved.settings, alone=state.alone)
+        state.roads.fill(saved.roads)
     if saved.format == 1:
         for incident in saved.incidents:
             take_over(incident)
-    if saved.format < FORMAT:
+    if saved.format < 3:
         index_anew(state)
 
 
-def _matrix(data: bytes, columns: int, kind: Any) -> Any:  # noqa: ANN401  numpy's kinds
-    return np.frombuffer(data, kind).reshape(columns, -1)
+def _fill_columns(state: State, saved: Saved) -> None:
+    """Take over the fleet; what an older program kept no column for is read from the roster's entries again."""
+    wide = np.frombuffer(saved.wide, np.int64).reshape(layout.WIDE, -1)
+    kept = np.frombuffer(saved.narrow, np.int32).reshape(-1, wide.shape[1] or 1)
+    narrow = np.zeros((layout.NARROW, wide.shape[1]), np.int32)
+    narrow[: kept.shape[0]] = kept
+    state.columns.fill(narrow, wide, saved.free)
+    if kept.shape[0] < layout.NARROW:
+        for unit in state.units.values():
+            describe(state, unit)
+
+
+def _line(
+    saved: Saved, capacity: int, waiting: list[tuple[str, int, int, bool]], keyed: list[tuple[str, int, bool]]
+) -> DispatchQueue:
+    """Return a queue with everybody in it. An older one's key was the arrival less the head start of the level."""
+    queue = DispatchQueue(capacity, saved.settings.curves())
+    for member, level, since_ms, protected in waiting:
+        queue.push(member, level, since_ms, since_ms, protected)
+    if keyed:
+        levels: dict[str, int] = {one.call_id: one.level for one in saved.calls}
+        levels |= {one.incident_id: one.level for one in saved.incidents}
+        for member, key_ms, protected in keyed:
+            level = levels[member]
+            since_ms = key_ms + saved.settings.head_start_s[level - 1] * 1000
+            queue.push(member, level, since_ms, since_ms, protected)
+    return queue

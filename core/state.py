@@ -10,6 +10,7 @@ from collections import Counter
 from core.callbacks.callback import Callback
 from core.calls.call import Call, Departed
 from core.dispatch.queue import DispatchQueue
+from core.dispatch.urgency import Curve, counts_as_since
 from core.effects import DropTimer, Effect, SetTimer, WarningRaised
 from core.geodesy import distance_m
 from core.ids import CallbackId, CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
@@ -17,10 +18,13 @@ from core.incidents.incident import Incident
 from core.incidents.incident import told as incident_told
 from core.incidents.near import OpenPlaces
 from core.orders.order import Order
+from core.roads.atlas import Atlas
+from core.roads.network import Library
 from core.settings import Settings
 from core.units.columns import UnitColumns
 from core.units.unit import Unit
 from core.units.unit import told as unit_told
+from core.zones.ground import Ground
 
 LEGS_REMEMBERED = 1_024  # a look-up answers within seconds; at 35 calls/s this is half a minute
 CALLERS_REMEMBERED = (
@@ -37,7 +41,14 @@ NOBODY = 1 << 62  # the bit no unit has
 class State:
     """The whole memory of one gateway."""
 
-    def __init__(self) -> None:
+    def __init__(self, library: Library | None = None) -> None:
+        self.library: Library = {} if library is None else library
+        "Roads by digest, from outside. Not part of what is remembered."
+        self.roads: Atlas | None = None
+        "None: ways are straight lines."
+        self.alone = False
+        "True in a replay: nobody waits for one answer, all for the last. Not part of any decision."
+        self.zones = Ground()
         self.settings = Settings()
         self.county = CountyCode("")
         self.seq = 0
@@ -66,12 +77,13 @@ class State:
         self.columns = UnitColumns()
         self.counties: list[CountyCode] = []
         self.capabilities: list[str] = []
+        self.organs: list[str] = [""]
         self.places = OpenPlaces()
         "Of open incidents whose place is known well enough to say that another call is about the same."
         self.vague_places = OpenPlaces()
         "Of the others: guesses, masts, wide circles."
-        self.calls_waiting = DispatchQueue(self.settings.calls_waiting_max)
-        self.incidents_waiting = DispatchQueue(self.settings.incidents_waiting_max)
+        self.calls_waiting = DispatchQueue(self.settings.calls_waiting_max, self.settings.curves())
+        self.incidents_waiting = DispatchQueue(self.settings.incidents_waiting_max, self.settings.curves())
         self.timers: dict[str, int] = {}
         self.withdrawn: dict[OrderId, Order] = {}
         "Orders taken back, kept for a while: a unit that has not heard must be told again."
@@ -101,6 +113,15 @@ class State:
         """The time of the present fact, as decisions carry it."""
         return self.now_ns // 1000
 
+    @property
+    def now_ms(self) -> int:
+        """The time of the present fact, as the queues count it."""
+        return self.now_ns // 1_000_000
+
+    def urgency_ms(self, level: int, since_ms: int) -> int:
+        """Return since when a call or an incident of a level counts as waiting now: what is published."""
+        return counts_as_since(self.incidents_waiting.curves[level - 1], since_ms, self.now_ms)
+
     def begin(self, at_ns: int) -> None:
         """Start on the next fact."""
         self.seq += 1
@@ -110,6 +131,7 @@ class State:
     def finish(self) -> list[Effect]:
         """Tell what was touched and hand over everything said."""
         for incident in self._touched_incidents.values():
+            incident.urgency_ms = self.urgency_ms(incident.level, incident.opened_ns // 1_000_000)
             self._effects.append(incident_told(incident, at_us=self.at_us))
         for unit in self._touched_units.values():
             self._effects.append(unit_told(unit, self.columns.position(unit.row), at_us=self.at_us))
@@ -198,14 +220,19 @@ class State:
             self.say(DropTimer(key=key))
 
     def resize_queues(self) -> None:
-        """Give the queues the capacity the settings say; nobody who waits loses their place."""
-        self.calls_waiting = _resized(self.calls_waiting, self.settings.calls_waiting_max)
-        self.incidents_waiting = _resized(self.incidents_waiting, self.settings.incidents_waiting_max)
+        """Give the queues the capacity and the curves the settings say; nobody who waits is left out."""
+        settings, curves = self.settings, self.settings.curves()
+        self.calls_waiting = self._resized(self.calls_waiting, settings.calls_waiting_max, curves)
+        self.incidents_waiting = self._resized(self.incidents_waiting, settings.incidents_waiting_max, curves)
 
     def need_mask(self, category: str) -> int:
         """Return the bits a unit must have for incidents of a category; NOBODY when no unit has one of them."""
+        return self.mask_of(self.settings.needs.get(category, ()))
+
+    def mask_of(self, capabilities: tuple[str, ...]) -> int:
+        """Return the bits of what a unit must have; NOBODY when no unit has one of them."""
         mask = 0
-        for name in self.settings.needs.get(category, ()):
+        for name in capabilities:
             known = name in self.capabilities
             mask |= 2 << self.capabilities.index(name) if known else NOBODY
         return mask
@@ -215,6 +242,18 @@ class State:
         if county not in self.counties:
             self.counties.append(county)
         return self.counties.index(county)
+
+    def police_type_index(self, police_type: str) -> int:
+        """Return the number of a kind of police in the columns, a new one when it is new."""
+        if police_type not in self.columns.police_types:
+            self.columns.police_types.append(police_type)
+        return self.columns.police_types.index(police_type)
+
+    def organ_index(self, organ: str) -> int:
+        """Return the organ's number in the columns, a new one when it is new."""
+        if organ not in self.organs:
+            self.organs.append(organ)
+        return self.organs.index(organ)
 
     def capability_mask(self, capabilities: tuple[str, ...]) -> int:
         """Return the bits of a unit's capabilities (bit 1 and up). Names beyond the last bit count for nothing.
@@ -231,11 +270,10 @@ class State:
                 self.count("capability_ignored")
         return mask
 
-
-def _resized(queue: DispatchQueue, capacity: int) -> DispatchQueue:
-    if queue.capacity == capacity:
-        return queue
-    other = DispatchQueue(max(capacity, len(queue)))
-    for member, key_ms, protected in queue.items():
-        other.push(member, key_ms, protected)
-    return other
+    def _resized(self, queue: DispatchQueue, capacity: int, curves: tuple[Curve, ...]) -> DispatchQueue:
+        if (queue.capacity, queue.curves) == (capacity, curves):
+            return queue
+        other = DispatchQueue(max(capacity, len(queue)), curves)
+        for member, level, since_ms, protected in queue.items():
+            other.push(member, level, since_ms, self.now_ms, protected)
+        return other

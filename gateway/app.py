@@ -2,11 +2,9 @@
 """Everything put together: build, start, serve, stop. The routing of effects is the table in `_routes`."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
-import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -24,11 +22,12 @@ from core.effects import (
     LookUpCaller,
     OrderUnit,
     QueueCaller,
+    RebuildRoads,
     RingCaller,
     ShowPositions,
 )
 from core.errors import RosterError
-from core.events import CallReceived, RosterLoaded, RosterUnit, ServiceStarted
+from core.events import CallReceived, RosterLoaded, RosterUnit, ServiceStarted, ZonesLoaded
 from core.ids import CountyCode, UnitId
 from core.kernels import faults, kernels, warm
 from device_adapters.lookup.adapter import LookupAdapter
@@ -42,21 +41,24 @@ from gateway.at_risk import CallsAtRisk
 from gateway.clock import SystemClock
 from gateway.commands import Commands
 from gateway.config import Config, node_name, read_roster
-from gateway.errors import ConfigError, StartError
+from gateway.errors import ConfigError, StartError, ZonesError
 from gateway.journal.writer import Journal
 from gateway.notify import notify
 from gateway.ops import Ops, listen
+from gateway.pauses import settle
 from gateway.pipeline import Pipeline, Route
 from gateway.publish.publisher import RedisPublisher
 from gateway.recovery import Recovered, legs, recover
+from gateway.roads.keeper import RoadKeeper
+from gateway.roads.shelf import Shelf
 from gateway.watch import Watch
 from gateway.withheld import WithheldOrders
+from gateway.zones import NO_ZONES, ZoneMap, read_zones
 
 EXIT_BROKEN = 70  # EX_SOFTWARE
 BROKEN_S = 1.0  # what is in the line of a healthy disk is written in a few ms
 PARTS_STOP_S = 5.0  # each part promises to stop within 2 s; after this the process leaves all the same
 CALLS_POLL_S = 0.05
-SWITCH_S = 0.0005
 
 log = structlog.get_logger()
 
@@ -82,6 +84,7 @@ class App:
         voices = self.voice if config.voice.on else None
         self.sip = SipAdapter(config.sip, self._clock, self._county, voices)
         self.pbx = PyvoipAdapter(config.pyvoip, self._clock, self._county)
+        self._shelf = Shelf(self._folder)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises GatewayError, RosterError or ListenError when it cannot start."""
@@ -91,13 +94,14 @@ class App:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         loop.set_exception_handler(self._broken)
         roster = read_roster(Path(self.config.units)) if self.config.units else ()
+        zones = read_zones(Path(self.config.zones.file)) if self.config.zones.file else NO_ZONES
         self._journal.lock()
-        recovered = recover(self._folder)
+        recovered = recover(self._folder, self._shelf)
         await self.sip.open()
         http = self._open_http()
         self._build(recovered)
         try:
-            self._begin(recovered, roster)
+            self._begin(recovered, roster, zones)
             await self._serve(http)
         except (Exception, BaseExceptionGroup) as error:  # we are wrong: the same end as in a callback
             self._broken(loop, {"message": "a part failed", "exception": error})
@@ -116,7 +120,8 @@ class App:
             ops = Ops(self.watch, http) if http is not None else None
             page = tasks.create_task(ops.run(), name="http") if ops is not None else None
             await self._warm()
-            self._settle()
+            served.append(tasks.create_task(self.roads.run(self.pipeline), name="roads"))
+            settle()
             self.watch.ready("start")
             notify("READY=1")
             log.info("ready", sip=list(self.sip.listening()))
@@ -161,6 +166,12 @@ class App:
         self._look_up_units()
         self.mqtt = MqttAdapter(config.mqtt, self._clock, self._county, node, lambda: self._units)
         self.lookup = LookupAdapter(config.lookup, self._clock)
+        self.roads = RoadKeeper(
+            config.roads.file,
+            self._shelf,
+            self._clock,
+            lambda: self.engine.state.roads,
+        )
         self.orders = WithheldOrders(self.mqtt.send, lambda: self.publisher.refused, self._stands)
         self.commands = Commands(
             config.redis, self._clock, self._counties, recovered.engine.state.commands_read
@@ -180,6 +191,7 @@ class App:
             self.pbx,
             self.mqtt,
             self.lookup,
+            self.roads,
             self.publisher,
             self.commands,
             self.pipeline,
@@ -197,6 +209,7 @@ class App:
             QueueCaller: self._to_caller,  # type: ignore[dict-item]
             ChallengeCaller: self._to_caller,  # type: ignore[dict-item]
             LookUpCaller: lambda _, effect: self.lookup.send(effect),
+            RebuildRoads: lambda _, effect: self.roads.send(effect),
             OrderUnit: lambda _, effect: self.orders.take(effect),  # type: ignore[arg-type]
             ShowPositions: self.publisher.show,  # type: ignore[dict-item]
             IndexUnits: self.publisher.index,  # type: ignore[dict-item]
@@ -218,7 +231,7 @@ class App:
         known = self.engine.state.orders.get(order.order_id)
         return order.cancelled or (known is not None and known.version == order.version)
 
-    def _begin(self, recovered: Recovered, roster: tuple[RosterUnit, ...]) -> None:
+    def _begin(self, recovered: Recovered, roster: tuple[RosterUnit, ...], zones: ZoneMap) -> None:
         """Go on where the journal ends: take up live calls, tell the engine of the start and the roster."""
         self._journal.start(self._journal_id, recovered.seq, recovered.chain, self.pipeline)
         live = [call for call in self.engine.state.calls.values() if call.state in ("ringing", "answered")]
@@ -241,6 +254,7 @@ class App:
         self.pbx.end_lost(self.pipeline, lost)
         if roster:
             self._enrol(roster)
+        self._lay_out(zones)
         self.at_risk.take_in(self.pipeline, self._adopt, lambda: legs(self._folder))
         self.watch.start()
 
@@ -264,17 +278,6 @@ class App:
             log.warning("kernel_fault", reason=fault)
         self.watch.add("kernels", lambda: {f"{name}_{how}": 1 for name, how in kernels().items()})
 
-    def _settle(self) -> None:
-        """Keep the collector off what lives for ever: by default it stalls the loop for up to half a second.
-
-        The journal's thread asks for the interpreter once a record; under load each time it would wait the usual 5 ms
-        for it, and callers for the disk: measured in a flood, 50 ms.
-        """
-        sys.setswitchinterval(SWITCH_S)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
-
     # At work
 
     def _enrol(self, roster: tuple[RosterUnit, ...]) -> None:
@@ -283,6 +286,13 @@ class App:
         if roster != enrolled:
             self.pipeline.feed(RosterLoaded(at_ns=self._clock.wall_ns(), units=roster))
             self._look_up_units()
+
+    def _lay_out(self, zones: ZoneMap) -> None:
+        """Feed a map of zones that differs from the one in force."""
+        for doubt in zones.doubts:
+            log.warning("zone_doubtful", reason=doubt)
+        if zones.zones != self.engine.state.zones.zones:
+            self.pipeline.feed(ZonesLoaded(at_ns=self._clock.wall_ns(), zones=zones.zones))
 
     def _look_up_units(self) -> None:
         """Renew what adapters may know of the roster: each unit's index and county."""
@@ -322,15 +332,35 @@ class App:
         except (RosterError, ConfigError, UnusableFileError) as error:
             log.error("reload_refused", reason=str(error))
             return
-        fields = [name for name in config.__struct_fields__ if name not in ("units", "sip")]
+        fields = [name for name in config.__struct_fields__ if name not in ("units", "sip", "zones", "roads")]
         later = [name for name in fields if getattr(config, name) != getattr(self.config, name)]
         if later or sip_later:
             tables = ["sip", *later] if sip_later else later
             log.warning("reload_needs_restart", tables=tables, **({"sip": sip_later} if sip_later else {}))
         if roster:
             self._enrol(roster)
+        self._reload_zones(config.zones.file)
         self.lookup.reload()
+        self.roads.reload(config.roads.file)
         log.info("reloaded", units=len(roster))
+
+    def _reload_zones(self, file: str) -> None:
+        """Read the map beside the loop: half a million corners take seconds."""
+
+        def take_over(read: asyncio.Future[ZoneMap]) -> None:
+            error = read.exception()
+            if error is None:
+                self._lay_out(read.result())
+            elif isinstance(error, ZonesError):
+                log.error("reload_refused", reason=str(error))
+            else:
+                raise error
+
+        if file:
+            loop = asyncio.get_running_loop()
+            loop.run_in_executor(None, read_zones, Path(file)).add_done_callback(take_over)
+        else:
+            self._lay_out(NO_ZONES)
 
     # Stopping
 
@@ -347,7 +377,7 @@ class App:
 
     async def _end(self, served: list[asyncio.Task[None]], last: asyncio.Task[None]) -> None:
         """Stop in reverse: the doors first, then the disk, then Redis, which waits for the disk."""
-        for part in (self.mqtt, self.lookup, self.commands, self.pbx, self.sip, self.voice):
+        for part in (self.mqtt, self.lookup, self.roads, self.commands, self.pbx, self.sip, self.voice):
             part.stop()
         await asyncio.wait(served, timeout=PARTS_STOP_S)
         self.pipeline.stop()

@@ -12,6 +12,7 @@ import msgspec
 
 from core.errors import CoreError
 from core.ids import CountyCode
+from core.zones.zone import COUNTY
 from device_adapters.lookup.trial import TrialError, try_all
 from device_adapters.mqtt.session import try_login
 from device_adapters.pyvoip.trial import PbxError, try_pbx
@@ -23,6 +24,10 @@ from gateway.config import Config, HttpSettings, read_roster
 from gateway.errors import GatewayError, StartError
 from gateway.ops import listen
 from gateway.publish.redis import AWAY, client
+from gateway.roads.file import read
+from gateway.zones import read_zones
+
+DOUBTS_SHOWN = 3
 
 Attempt = Callable[[Config], Awaitable[str]]
 
@@ -117,6 +122,22 @@ async def _units(config: Config) -> str:
     return f"{config.units} lists {len(read_roster(Path(config.units)))} units"
 
 
+async def _zones(config: Config) -> str:
+    if not config.zones.file:
+        return "no map given: nobody says whose the ground is"
+    zones, doubts = read_zones(Path(config.zones.file))
+    counties = sum(zone.kind == COUNTY for zone in zones)
+    told = f"{config.zones.file} has {counties} counties and {len(zones) - counties} special zones"
+    return "; ".join((told, *doubts[:DOUBTS_SHOWN]))
+
+
+async def _roads(config: Config) -> str:
+    if not config.roads.file:
+        return "no road file given: ways are straight lines"
+    stored = await asyncio.to_thread(read, Path(config.roads.file))
+    return f"{config.roads.file} has roads for {', '.join(sorted(stored.profiles))}"
+
+
 async def _http(config: Config) -> str:
     if not config.http.listen:
         return "off"
@@ -138,6 +159,8 @@ ATTEMPTS: dict[str, Attempt] = {
     "mqtt": _mqtt,
     "lookup": _lookup,
     "units": _units,
+    "roads": _roads,
+    "zones": _zones,
     "http": _http,
 }
 

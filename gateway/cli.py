@@ -19,6 +19,7 @@ OVERRIDES = {
     "data": "data",
     "county": "county",
     "units": "units",
+    "roads": "roads.file",
     "http": "http.listen",
     "answer": "dispatch.answer",
 }
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(words)
     run: Callable[[argparse.Namespace], int] | None = getattr(args, "run", None)
     if run is None:
-        parser.error("say what to do: demo, serve, check, warmup, journal, replay or load")
+        parser.error("say what to do: demo, serve, check, warmup, journal, replay, roads or load")
     from core.errors import CoreError
     from device_adapters.sip.errors import ListenError
     from gateway.errors import ConfigError, GatewayError
@@ -103,8 +104,43 @@ def _parser() -> Parser:
         )
         reader.set_defaults(run=run)
 
+    _roads_verbs(verbs.add_parser("roads", help="make a road graph from a map, and look at one"))
+
     verbs.add_parser("load", help="the open-loop load harness (python -m bench.load)")
     return parser
+
+
+def _roads_verbs(roads: argparse.ArgumentParser) -> None:
+    verbs = roads.add_subparsers(metavar="build|inspect", parser_class=Parser, required=True)
+    build = verbs.add_parser("build", help="make a .roads file from maps (docs/roads.md)")
+    build.add_argument("--osm", type=Path, metavar="FILE", help="OpenStreetMap: .osm.pbf or .osm")
+    build.add_argument("--nodes", type=Path, metavar="FILE", help="CSV: node,lat,lon (with --arcs)")
+    build.add_argument(
+        "--arcs", type=Path, metavar="FILE", help="CSV: from,to,length_m,speed_kmh or travel_s"
+    )
+    build.add_argument("--zip", type=Path, metavar="FILE", help="a zip with nodes.csv and arcs.csv")
+    build.add_argument("--water", type=Path, metavar="FILE", help="GeoJSON of the water, for boats")
+    build.add_argument(
+        "--land", type=Path, metavar="FILE", help="GeoJSON of the land; what is around it is sea"
+    )
+    build.add_argument("--profiles", metavar="LIST", help="of car, car_siren, motorcycle, foot, boat")
+    build.add_argument(
+        "--lattice", type=_positive, metavar="METRES", help="of boats' ways along the shore (500)"
+    )
+    build.add_argument(
+        "--fragment", type=_positive, metavar="N", help="leave out parts of N nodes and fewer (20)"
+    )
+    build.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+    build.set_defaults(run=_roads_build)
+    inspect = verbs.add_parser("inspect", help="verify a .roads file and say what is in it")
+    inspect.add_argument("file", type=Path, metavar="FILE")
+    inspect.add_argument("--picture", type=Path, metavar="SVG", help="draw the network there")
+    inspect.add_argument("--profile", metavar="NAME", help="whose network to draw (default: the first)")
+    inspect.add_argument(
+        "--from", dest="start", type=_place, metavar="LAT,LON", help="draw how far one gets from there"
+    )
+    inspect.add_argument("--minutes", type=_positive, default=15, metavar="N", help="in so many minutes")
+    inspect.set_defaults(run=_roads_inspect)
 
 
 def _configured(parser: argparse.ArgumentParser) -> None:
@@ -121,6 +157,7 @@ def _configured(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", help="folder of the journal")
     parser.add_argument("--county", metavar="CODE", help="GB/T 2260 code for calls whose trunk names none")
     parser.add_argument("--units", metavar="FILE", help="units.csv")
+    parser.add_argument("--roads", metavar="FILE", help="what gateway roads build made; else straight lines")
     parser.add_argument("--http", metavar="HOST:PORT", help="health and metrics")
     parser.add_argument("--answer", metavar="POLICY", help="immediately, ring:SECONDS, never or seats")
 
@@ -129,6 +166,16 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number above zero")
     return int(text)
+
+
+def _place(text: str) -> tuple[float, float]:
+    try:
+        lat, lon = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not LAT,LON, such as 28.0154,120.6551") from None
+    if not (abs(lat) <= 90 and abs(lon) <= 180):
+        raise argparse.ArgumentTypeError(f"{text} is not on the earth: latitude comes first, in degrees")
+    return lat, lon
 
 
 def _listen(text: str) -> str:
@@ -214,6 +261,27 @@ def _replay(args: argparse.Namespace) -> int:
     print(f"after {facts} facts: fact {difference.seq} ({difference.type}) decides otherwise")
     print(f"recorded  {difference.recorded}\nreplayed  {difference.replayed}")
     return 1
+
+
+def _roads_build(args: argparse.Namespace) -> int:
+    if (args.nodes is None) != (args.arcs is None):
+        print("gateway: --nodes and --arcs come together", file=sys.stderr)
+        return 2
+    from gateway.roads.build import Sources, build
+    from gateway.roads.profiles import chosen
+
+    sources = Sources(
+        osm=args.osm, nodes=args.nodes, arcs=args.arcs, zip=args.zip, water=args.water, land=args.land
+    )
+    given = {"fragment_max": args.fragment, "lattice_m": args.lattice}
+    profiles = None if args.profiles is None else chosen(args.profiles)
+    return build(sources, profiles, args.out, **{name: value for name, value in given.items() if value})
+
+
+def _roads_inspect(args: argparse.Namespace) -> int:
+    from gateway.roads.inspect import inspect
+
+    return inspect(args.file, args.picture, args.profile, args.start, args.minutes)
 
 
 def _load(words: list[str]) -> int:

@@ -20,6 +20,7 @@ from core.events import RosterUnit
 from core.ids import CountyCode
 from core.settings import Settings
 from core.state import CAPABILITIES_MAX
+from core.units.roster import minute_of_day
 from device_adapters.lookup.settings import LookupSettings
 from device_adapters.mqtt.settings import MqttSettings
 from device_adapters.pyvoip.settings import PyvoipSettings
@@ -47,6 +48,20 @@ class JournalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     "How long a stop waits for the disk to take the last records."
 
 
+class ZonesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The `[zones]` table."""
+
+    file: str = ""
+    "GeoJSON of counties and special zones (gateway/zones.py); none: nobody says whose the ground is."
+
+
+class RoadsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The `[roads]` table. How ways along them are reckoned is in `[dispatch]`."""
+
+    file: str = ""
+    "What `gateway roads build` made; empty: straight lines. Read again on SIGHUP."
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything `gateway serve` needs. All of it has defaults that serve on one machine."""
 
@@ -55,7 +70,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     data: str = "gateway-data"
     "Folder of the journal. It is the truth; put it on a disk with a mirror."
     units: str = ""
-    "units.csv: unit_id,call_sign,police_type,capabilities,county,organ."
+    "units.csv: unit_id,call_sign,police_type,capabilities,county,organ and, if known, crew,shift_end (HH:MM)."
     node: str = ""
     "Name of this machine among gateways; default: made once and kept in the data folder."
     drain_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
@@ -68,6 +83,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     redis: RedisSettings = RedisSettings()
     http: HttpSettings = HttpSettings()
     journal: JournalSettings = JournalSettings()
+    zones: ZonesSettings = ZonesSettings()
+    roads: RoadsSettings = RoadsSettings()
     dispatch: Settings = Settings()
 
     def __post_init__(self) -> None:
@@ -139,9 +156,24 @@ def _unit(row: dict[str, str], where: str) -> RosterUnit:
             "capabilities": capabilities,
             "county": CountyCode(row["county"]),
             "organ": row.get("organ") or "",
+            "crew": _crew(row.get("crew") or "0", where),
+            "shift_end": _clock(row.get("shift_end") or "", where),
         },
         RosterUnit,
     )
+
+
+def _crew(text: str, where: str) -> int:
+    if not re.fullmatch(r"\s*\d{1,3}\s*", text, re.ASCII):
+        raise RosterError(f"{where}: crew {text!r} must be a number of officers")
+    return int(text)
+
+
+def _clock(text: str, where: str) -> str:
+    clock = text.strip().zfill(5) if text.strip() else ""  # a spreadsheet writes 8:00
+    if clock and not minute_of_day(clock):
+        raise RosterError(f"{where}: shift_end {text!r} must be a local time such as 20:00")
+    return clock
 
 
 def node_name(config: Config) -> str:

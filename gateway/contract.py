@@ -17,7 +17,15 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from core.effects import AnyDecision
-from device_adapters.mqtt.codec import AckSaid, EventSaid, LinkSaid, OrderSays, PositionSaid, StatusSaid
+from device_adapters.mqtt.codec import (
+    AckSaid,
+    EventSaid,
+    JunctionSaid,
+    LinkSaid,
+    OrderSays,
+    PositionSaid,
+    StatusSaid,
+)
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "contract"
 SUFFIX = ".schema.json"
@@ -35,6 +43,7 @@ PAYLOADS: dict[str, Any] = {
     "link": LinkSaid | Literal["online", "offline"],
     "ack": AckSaid,
     "order": OrderSays,
+    "traffic": JunctionSaid,
 }
 "{what an MQTT payload is: what it is read into or written from}. A topic's last word is `orders`, `acks`."
 

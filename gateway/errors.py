@@ -8,6 +8,9 @@ GatewayError
 │   ├── JournalBusyError      another gateway has it
 │   └── JournalBrokenError    a file in it cannot be read
 ├── StartError            a listener cannot be opened
+├── ZonesError            a map of zones cannot be used
+├── RoadSourceError       a map cannot be turned into roads
+├── RoadFileError         a .roads file cannot be used
 ├── NeighbourAwayError    transient: try again
 └── RefusedError          permanent: trying again would not help
 """
@@ -39,6 +42,18 @@ class JournalBrokenError(JournalError):
 
 class StartError(GatewayError):
     """The gateway cannot start; the message says what to do."""
+
+
+class ZonesError(GatewayError):
+    """A map of zones cannot be used."""
+
+
+class RoadSourceError(GatewayError):
+    """A map cannot be turned into roads."""
+
+
+class RoadFileError(GatewayError):
+    """A .roads file cannot be used."""
 
 
 class NeighbourAwayError(GatewayError):

@@ -11,8 +11,10 @@ from core.effects import Decision
 from core.engine import Engine
 from core.events import CallReceived, FactPoisoned, ServiceStarted
 from core.ids import CountyCode, Leg
+from core.roads.network import Library
 from gateway.journal import reader
 from gateway.journal.record import CHAIN_START, FACT_DECODER, Numbered, number
+from gateway.roads.shelf import Shelf
 
 
 class Recovered(msgspec.Struct):
@@ -28,13 +30,18 @@ class Recovered(msgspec.Struct):
     "Calls on which the last run failed: nobody has answered them."
 
 
-def recover(folder: Path) -> Recovered:
-    """Replay the journal from its newest snapshot on. Nothing is published: what was decided stays as it was."""
+def recover(folder: Path, library: Library | None = None) -> Recovered:
+    """Replay the journal from its newest snapshot on. Nothing is published: what was decided stays as it was.
+
+    `library` has the roads it was written along; those beside it, if none is given.
+    """
+    library = Shelf(folder) if library is None else library
     journal_id, newest = reader.newest(folder)
-    found = Recovered(engine=Engine(), seq=0, chain=CHAIN_START, journal_id=journal_id, newest=newest)
+    found = Recovered(engine=Engine(library), seq=0, chain=CHAIN_START, journal_id=journal_id, newest=newest)
     saved = reader.last_snapshot(folder)
-    if saved is not None and (engine := snapshot.restore(saved[1])) is not None:
+    if saved is not None and (engine := snapshot.restore(saved[1], library)) is not None:
         found.engine, found.seq, found.chain = engine, saved[0], saved[2]
+    found.engine.alone(True)
     for entry in reader.entries(folder, found.seq):
         fact = entry.fact()
         found.engine.handle(fact)
@@ -46,6 +53,7 @@ def recover(folder: Path) -> Recovered:
             found.poisoned_calls.append(caller)
         found.seq, found.chain = entry.seq, entry.chain
     assert found.engine.seq == found.seq, "the journal has no gaps"
+    found.engine.alone(False)
     return found
 
 
@@ -71,7 +79,8 @@ def replay(
 
     Return how many facts and decisions agreed, and the first difference, or None.
     """
-    engine = Engine()
+    engine = Engine(Shelf(folder))
+    engine.alone(True)
     recorded = reader.decisions(folder)
     waiting = next(recorded, None)
     facts = decisions = 0

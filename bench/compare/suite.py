@@ -11,6 +11,12 @@ from bench.compare.result import OURS, Comparison
 
 SUITES = {
     "sip": "bench.compare.sip.suite",
+    "queue": "bench.compare.queue.suite",
+    "loop": "bench.compare.loop.suite",
+    "matcher": "bench.compare.matcher.suite",
+    "assignment": "bench.compare.assignment.suite",
+    "decision": "bench.compare.decision.suite",
+    "policy": "bench.compare.policy.suite",
 }
 "{name: module}; imported when asked for, so that one suite's neighbours are not another's burden"
 

@@ -47,4 +47,6 @@ def _table(case: str, rows: list[Row]) -> Table:
 def _number(value: float | None) -> str:
     if value is None:
         return "–"
+    if value < 1:
+        return f"{value:.3f}"
     return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"

@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import msgspec
 
-from core.dispatch.queue import urgency_key
 from core.effects import CallDecision, CallState, Silence
 from core.ids import CallbackId, CallId, CountyCode, IncidentId, Leg
 from core.settings import Settings
@@ -70,10 +69,9 @@ class Call(msgspec.Struct, kw_only=True):
         return self.demoted and self.silence != "vouched"
 
 
-def urgency(call: Call, settings: Settings) -> int:
-    """Return its place in the line: since when it counts as waiting, ms. Lower is sooner."""
-    since_ms = call.waiting_ns // 1_000_000 + (settings.demote_s * 1000 if call.demoted else 0)
-    return urgency_key(call.level, since_ms, settings.head_start_s)
+def came_ms(call: Call, settings: Settings) -> int:
+    """Return since when it waits, ms; a demoted one counts as having come later."""
+    return call.waiting_ns // 1_000_000 + (settings.demote_s * 1000 if call.demoted else 0)
 
 
 class Departed(msgspec.Struct, frozen=True, gc=False):

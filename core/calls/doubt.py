@@ -7,7 +7,7 @@ nobody knows where to; somewhere else, one goes as for anybody. A desk is told a
 
 from core.callbacks import handlers as callbacks
 from core.calls import silence
-from core.calls.call import Call, urgency
+from core.calls.call import Call, came_ms
 from core.calls.live import live, tell
 from core.dispatch.dispatcher import release
 from core.effects import ChallengeCaller
@@ -115,10 +115,11 @@ def vouch(state: State, call: Call) -> None:
     state.drop_timer(f"doubt:{call.call_id}")
     callbacks.vouched(state, call)
     if call.state == "ringing":
-        call.urgency_ms = urgency(call, state.settings)
+        since_ms = came_ms(call, state.settings)
+        call.urgency_ms = state.urgency_ms(call.level, since_ms)
         waits = call.call_id in state.calls_waiting
         if waits:
-            state.calls_waiting.raise_to(call.call_id, call.urgency_ms)
+            state.calls_waiting.reclassify(call.call_id, call.level, since_ms)
         if waits or was_demoted:
             tell(state, call)
     elif was_demoted:

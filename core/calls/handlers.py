@@ -3,7 +3,7 @@
 
 from core.callbacks import handlers as callbacks
 from core.calls import doubt, line
-from core.calls.call import Call, told, urgency
+from core.calls.call import Call, came_ms, told
 from core.calls.finding import REFERENCES_MAX, look_up
 from core.calls.live import live
 from core.calls.machine import CallHeard, step
@@ -62,7 +62,7 @@ def received(state: State, fact: CallReceived) -> None:
     before = callbacks.restore(state, call)
     if call.demoted:
         before = state.incident_of_caller.get(call.number, IncidentId(""))
-    call.urgency_ms = urgency(call, state.settings)
+    call.urgency_ms = state.urgency_ms(call.level, came_ms(call, state.settings))
     state.calls[call.call_id] = call
     state.call_of_leg[call.leg] = call.call_id
     state.say(RingCaller(leg=call.leg))

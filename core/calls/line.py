@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The line of those who wait for an answer, and what each is told of their place in it (182 Queued)."""
 
-from core.calls.call import Call
+from core.calls.call import Call, came_ms
 from core.effects import QueueCaller
 from core.events import TimerFired
 from core.ids import CallId
@@ -14,19 +14,19 @@ NS_PER_S = 1_000_000_000
 
 def join(state: State, call: Call) -> None:
     """Put a newcomer in the line; who has others before them is told how many."""
-    pushed = state.calls_waiting.push(call.call_id, call.urgency_ms)
+    pushed = state.calls_waiting.push(call.call_id, call.level, came_ms(call, state.settings), state.now_ms)
     if pushed.left_out is not None:
         state.warn("call_queue_full", pushed.left_out, call.county, "rings on, outside the queue")
     if not _is_line(state):
         return
     if len(state.calls_waiting) > 1:
-        _tell(state, call, state.calls_waiting.position(call.call_id))
+        _tell(state, call, state.calls_waiting.position(call.call_id, state.now_ms))
     _come_again(state)
 
 
 def tell_places(state: State, fact: TimerFired) -> None:
     """Tell those near the front whose place has changed since they were last told."""
-    for i, member in enumerate(state.calls_waiting.first(TOLD_MAX)):
+    for i, member in enumerate(state.calls_waiting.first(state.now_ms, TOLD_MAX)):
         _tell(state, state.calls[CallId(member)], i + 1)
     if state.calls_waiting and _is_line(state):
         _come_again(state)

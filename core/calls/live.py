@@ -19,4 +19,6 @@ def live(state: State, leg: Leg) -> Call:
 def tell(state: State, call: Call) -> None:
     """Say again where a live call stands."""
     decision = CallWaiting if call.state == "ringing" else CallAnsweredNow
+    if call.call_id in state.calls_waiting:
+        call.urgency_ms = state.calls_waiting.urgency_ms(call.call_id, state.now_ms)
     state.say(told(call, decision, at_us=state.at_us))

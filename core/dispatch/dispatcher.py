@@ -2,25 +2,40 @@
 """Recommending units and, where the policy says so, ordering the best one. Most urgent first, always."""
 
 from core.calls.call import Call
-from core.dispatch.matcher import Ranking, rank_units, to_candidates
-from core.effects import OrderIssued, RecommendationMade
-from core.ids import CallId, IncidentId, OrderId, UnitId
+from core.dispatch import joint
+from core.dispatch.asking import rank_for
+from core.dispatch.filling import fill
+from core.dispatch.lines import missing, still_open
+from core.dispatch.matcher import Ranked, Ranking
+from core.dispatch.ordering import divert, issue, orders_max, seek_unit, watch_plan
+from core.dispatch.policy import from_where, kept_back, may_divert, takeable
+from core.dispatch.reasons import to_candidates
+from core.effects import RecommendationMade
+from core.events import TimerFired
+from core.ids import CallId, IncidentId, UnitId
 from core.incidents.handlers import watch_unattended
 from core.incidents.incident import Incident
 from core.incidents.machine import step
-from core.orders.order import Order, on_the_air, told
 from core.state import State
-from core.units.status import take_order
 
 HEADS_MAX = 64  # incidents tried when a unit comes free: 64 scans of 5,000 units stay under 10 ms
 ORDERS_MAX = 12  # ordered by itself for one incident; then something is wrong that only a person can see
-NS_PER_S = 1_000_000_000
+SEARCHED = 64  # candidates looked through for one with a way by road, where none of the first has one
 
 
-def recommend(state: State, incident: Incident, call: Call | None = None) -> Ranking:
-    """Rank the units for it and say so, with reasons and with who was left out."""
-    ranking = _rank(state, incident)
-    candidates = to_candidates(ranking, state.unit_ids, state.counties, state.settings)
+def recommend(state: State, incident: Incident, call: Call | None = None, line: int | None = None) -> Ranking:
+    """Rank the units for it and say so, with reasons and with who was left out.
+
+    For this line of its plan, or the first that lacks someone.
+    """
+    if line is None:
+        line = next(iter(still_open(state, incident)), 0)
+    ranking = rank_for(state, incident, line)
+    filling = fill(state, incident, line, ranking)
+    diverted = {ranked.row: 0 for ranked in ranking.candidates if ranked.diverted}
+    candidates = to_candidates(
+        ranking, state.unit_ids, state.counties, state.settings, from_where(state, diverted)
+    )
     incident.revision += 1
     incident.best = candidates[0].unit_id if candidates else UnitId("")
     incident.state = step(incident.state, "ranked")
@@ -39,6 +54,9 @@ def recommend(state: State, incident: Incident, call: Call | None = None) -> Ran
             candidates=candidates,
             excluded=ranking.excluded,
             considered=ranking.considered,
+            proven=ranking.proven,
+            wants=filling.wants,
+            shortfall=filling.shortfall,
         )
     )
     return ranking
@@ -53,19 +71,6 @@ def release(state: State, incident: Incident | None, *, since_ns: int) -> None:
     incident.released = True
     if seek_unit(state, incident):
         serve_waiting(state)
-
-
-def seek_unit(state: State, incident: Incident) -> bool:
-    """Put it in the queue for a unit, if it needs one and there is a place to send it to; True when it is new there."""
-    if not incident.wants_unit or incident.active_orders:
-        return False
-    state.drop_timer(f"unattended:{incident.incident_id}")
-    if incident.incident_id in state.incidents_waiting:
-        return False
-    pushed = state.incidents_waiting.push(incident.incident_id, incident.urgency_ms)
-    if pushed.left_out is not None:
-        state.warn("incident_queue_full", pushed.left_out, incident.county, "order a unit by hand")
-    return True
 
 
 def placed(state: State, incident: Incident) -> None:
@@ -87,92 +92,134 @@ def reconsider(state: State, incident: Incident, *, moved: bool) -> None:
             watch_unattended(state, incident)
 
 
-def serve_waiting(state: State, heads: int = HEADS_MAX) -> None:
+def reinforce(state: State, incident: Incident) -> None:
+    """Take the next step of its plan: more units are wanted from now on."""
+    incident.step += 1
+    state.touch_incident(incident)
+    watch_plan(state, incident)
+    recommend(state, incident)
+    seek_unit(state, incident)
+    serve_waiting(state)
+
+
+def step_due(state: State, fact: TimerFired) -> None:
+    """The next step of its plan goes by itself."""
+    incident = state.incidents.get(IncidentId(fact.key.partition(":")[2]))
+    if incident is not None:
+        reinforce(state, incident)
+
+
+def serve_waiting(state: State, heads: int = HEADS_MAX, *, together: bool = True) -> None:
     """Order units for waiting incidents while there is anyone to send.
 
     The `heads` most urgent are tried, and as many of those behind them in turn: an incident that nobody can
     serve (out of reach, no such capability) does not hold up the others, whoever waits is tried again soon.
+    Where the policy weighs all of them against each other that goes first, unless the moment is no new one.
     """
-    if state.settings.dispatch != "automatic" or not state.columns.free:
+    settings = state.settings
+    if settings.dispatch != "automatic":
         return
-    waiting = state.incidents_waiting.first(len(state.incidents_waiting))
+    if together and settings.policy == "reoptimise" and not settings.divert_confirm:
+        joint.reoptimise(state, recommend)
+    if not state.columns.free and settings.policy == "closest":
+        return
+    waiting = state.incidents_waiting.first(state.now_ms, len(state.incidents_waiting))
     behind = waiting[heads:]
     start = state.turn % len(behind) if behind else 0
     state.turn = start + heads
     for member in (*waiting[:heads], *(behind[start:] + behind[:start])[:heads]):
-        if not state.columns.free:
+        if not state.columns.free and settings.policy == "closest":
             return
         _serve(state, state.incidents[IncidentId(member)])
 
 
 def _serve(state: State, incident: Incident) -> None:
-    """Order the best unit for one waiting incident, if any can go."""
-    ranking = _rank(state, incident)
-    if len(incident.order_ids) >= ORDERS_MAX:
+    """Order the best units for one waiting incident, line by line of its plan, as far as any can go."""
+    if len(incident.order_ids) >= orders_max(state, incident, ORDERS_MAX):
         incident.held_ns = state.now_ns
         state.incidents_waiting.remove(incident.incident_id)
         state.warn("orders_exhausted", incident.incident_id, incident.county, "order a unit by hand")
         watch_unattended(state, incident)
         return
+    left = missing(state, incident)
+    if not any(left):
+        state.incidents_waiting.remove(incident.incident_id)  # its plan was changed by a restart
+    for line in still_open(state, incident):
+        while left[line] and _send(state, incident, line):
+            left[line] -= 1
+
+
+def _send(state: State, incident: Incident, line: int) -> bool:
+    """Order the best unit for a line of its plan; False when none can go now."""
+    if not state.columns.free and not may_divert(state.settings, incident):
+        return False
+    if kept_back(state, incident):
+        _stuck(state, incident, "kept_in_reserve", "the free units left are kept for graver ones")
+        return False
+    ranking = rank_for(state, incident, line)
     if not ranking.candidates and incident.unsigned:
         incident.unsigned.clear()  # nobody else: a unit that missed one order may hear the next
-        ranking = _rank(state, incident)
-    if not ranking.candidates:
-        if not incident.told_stuck:
-            incident.told_stuck = True
-            state.warn(
-                "no_unit_can_go", incident.incident_id, incident.county, "there are free units, none of use"
-            )
+        ranking = rank_for(state, incident, line)
+    best, sent = _choose(state, incident, line, ranking)
+    if best is not None and best is not sent:
+        _propose(state, incident, line, best, sent)
+    if sent is None:
+        if best is None and ranking.candidates:
+            _stuck(state, incident, "no_road", "no free unit of use has a way by road")
+        elif best is None and state.columns.free:
+            _stuck(state, incident, "no_unit_can_go", "there are free units, none of use")
+        return False
+    unit_id = state.unit_ids[sent.row]
+    if state.unit_ids[ranking.candidates[0].row] != incident.best:
+        recommend(state, incident, line=line)
+    if sent.diverted:
+        order = takeable(state, incident, state.units[unit_id])
+        assert order is not None, "only who may be taken is ranked as such"
+        divert(state, order, incident)
+    issue(state, incident, unit_id, eta_s=sent.travel_ms / 1000, line=line)
+    return True
+
+
+def _choose(
+    state: State, incident: Incident, line: int, ranking: Ranking
+) -> tuple[Ranked | None, Ranked | None]:
+    """Return who would be best, and who may be sent without asking anyone: the same, or the best free unit, or nobody.
+
+    Of equal costs the free unit is the better one: taking another must save something.
+    """
+    more = ranking.considered > len(ranking.candidates)
+    able = [ranked for ranked in ranking.candidates if ranked.reachable]
+    if not able and more:
+        farther = rank_for(state, incident, line, most=SEARCHED).candidates
+        able = [ranked for ranked in farther if ranked.reachable]
+    best = min(able, key=lambda ranked: (ranked.cost_ms, ranked.diverted, ranked.row), default=None)
+    if best is None or not (best.diverted and state.settings.divert_confirm):
+        return best, best
+    free = [ranked for ranked in able if not ranked.diverted]
+    if not free and more:
+        free = [ranked for ranked in rank_for(state, incident, line, rows={}).candidates if ranked.reachable]
+    return best, free[0] if free else None
+
+
+def _propose(state: State, incident: Incident, line: int, best: Ranked, free: Ranked | None) -> None:
+    """Ask a desk for a unit that is on its way elsewhere; once for each unit."""
+    unit_id = state.unit_ids[best.row]
+    if incident.proposed == unit_id:
         return
-    best = state.unit_ids[ranking.candidates[0].row]
-    if best != incident.best:
-        ranking = recommend(state, incident)
-    issue(state, incident, best, eta_s=ranking.candidates[0].travel_ms / 1000)
-
-
-def issue(state: State, incident: Incident, unit_id: UnitId, *, eta_s: float | None) -> None:
-    """Order this unit to this incident."""
-    unit = state.units[unit_id]
-    order = Order(
-        order_id=OrderId(state.new_id("o")),
-        incident_id=incident.incident_id,
-        unit_id=unit_id,
-        county=incident.county,
-        unit_county=unit.entry.county,
-        level=incident.level,
-        category=incident.category,
-        lat=incident.lat,
-        lon=incident.lon,
-        address=incident.address,
-        text="",
-        issued_ns=state.now_ns,
-        deadline_ns=state.now_ns + state.settings.sign_s * NS_PER_S,
-        eta_s=eta_s,
+    incident.proposed = unit_id
+    if incident.best != unit_id:
+        recommend(state, incident, line=line)
+    saved = "" if free is None else f" and saves {(free.cost_ms - best.cost_ms) // 1000} s"
+    state.warn(
+        "diversion_proposed",
+        incident.incident_id,
+        incident.county,
+        f"{unit_id} is on its way elsewhere{saved}: order.accept sends it here",
     )
-    state.orders[order.order_id] = order
-    if incident.lat is not None and incident.lon is not None and incident.whose in state.incident_of_caller:
-        state.remember_sent(incident.whose, incident.lat, incident.lon)
-    incident.state = step(incident.state, "ordered")
-    incident.order_ids.append(order.order_id)
-    incident.active_orders += 1
-    incident.told_stuck = False
-    state.incidents_waiting.remove(incident.incident_id)
-    state.drop_timer(f"unattended:{incident.incident_id}")
-    state.touch_incident(incident)
-    state.say(told(order, OrderIssued, at_us=state.at_us))
-    state.say(on_the_air(order))
-    state.set_timer(f"sign:{order.order_id}", order.deadline_ns)
-    take_order(state, unit, order.order_id)
 
 
-def _rank(state: State, incident: Incident) -> Ranking:
-    return rank_units(
-        state.columns,
-        state.settings,
-        lat=incident.lat,
-        lon=incident.lon,
-        county_index=state.county_index(incident.county),
-        need_mask=state.need_mask(incident.category),
-        now_ms=state.now_ns // 1_000_000,
-        excluded_rows=[state.units[unit_id].row for unit_id in (*incident.passed_over, *incident.unsigned)],
-    )
+def _stuck(state: State, incident: Incident, kind: str, text: str) -> None:
+    """Tell once that it waits though there are units."""
+    if not incident.told_stuck:
+        incident.told_stuck = True
+        state.warn(kind, incident.incident_id, incident.county, text)

@@ -3,7 +3,6 @@
 
 from core.calls.call import Call
 from core.calls.number import is_mobile
-from core.dispatch.queue import urgency_key
 from core.errors import OutOfTurnError, UnknownError
 from core.events import CallReceived, Location, TimerFired
 from core.geodesy import distance_m
@@ -24,6 +23,7 @@ from core.incidents.incident import Incident
 from core.incidents.linking import apart, index, recent, sure, tell_same
 from core.incidents.machine import step
 from core.state import State
+from core.zones.handlers import belong
 
 NS_PER_S = 1_000_000_000
 NO_CALL, NO_INCIDENT = CallId(""), IncidentId("")
@@ -88,7 +88,7 @@ def open_incident(state: State, county: CountyCode, level: int, category: str = 
         level=level,
         category=category,
         opened_ns=state.now_ns,
-        urgency_ms=urgency_key(level, state.now_ns // 1_000_000, state.settings.head_start_s),
+        urgency_ms=state.urgency_ms(level, state.now_ms),
     )
     state.incidents[incident.incident_id] = incident
     state.touch_incident(incident)
@@ -175,6 +175,7 @@ def close(state: State, incident: Incident, outcome: str) -> None:
     state.places.drop(incident.incident_id)
     state.vague_places.drop(incident.incident_id)
     state.drop_timer(f"unattended:{incident.incident_id}")
+    state.drop_timer(f"plan:{incident.incident_id}")
     if incident.awaited:
         state.drop_timer(f"held:{incident.incident_id}")
     state.touch_incident(incident)
@@ -236,6 +237,7 @@ def _believe(state: State, incident: Incident) -> bool:
         _look_around(state, incident, best.lat, best.lon)
     incident.state = step(incident.state, "located")
     incident.lat, incident.lon, incident.guessed, incident.coarse = best.lat, best.lon, guessed, coarse
+    belong(state, incident)
     index(state, incident, best)
     return True
 

@@ -24,6 +24,10 @@ class Incident(msgspec.Struct, kw_only=True):
     lat: float | None = None
     lon: float | None = None
     address: str = ""
+    jurisdiction: CountyCode = CountyCode("")
+    "The county its place lies in; empty while no map says. `county` is whose desk it is."
+    zone: str = ""
+    "Name of the special zone its place lies in."
     call_ids: list[CallId] = []
     "The calls about it, the first one first: the first CALLS_FIRST and the newest."
     calls: int = 0
@@ -57,6 +61,14 @@ class Incident(msgspec.Struct, kw_only=True):
     "When a desk was last told of an insistent call about it."
     told_stuck: bool = False
     "True once the desk was told that no free unit can go."
+    step: int = 1
+    "How far its plan is under way: 1, and one more for each reinforcement called."
+    settled: list[int] = []
+    "Lines of its plan that need one unit less: it was there and has left, or a desk took its order back."
+    taken: int = 0
+    "How often a unit on its way here was sent elsewhere."
+    proposed: UnitId = UnitId("")
+    "The unit on its way elsewhere that a desk was last asked about."
     best: UnitId = UnitId("")
     "The first candidate of the newest recommendation."
     revision: int = 0
@@ -106,6 +118,9 @@ def told(incident: Incident, *, at_us: int) -> IncidentUpdated:
         outcome=incident.outcome,
         calls=incident.calls,
         location_source=believed.source if believed is not None else "",
+        step=incident.step,
         uncertainty_m=believed.uncertainty_m if believed is not None else 0.0,
         locations=tuple([one.candidate for one in incident.locations]),
+        jurisdiction=incident.jurisdiction,
+        zone=incident.zone,
     )

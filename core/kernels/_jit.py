@@ -48,7 +48,7 @@ Trial = Callable[[], tuple[Any, ...]]
 "Makes the arguments of one small run; called twice, must give equal arguments."
 
 _PACKAGE = "core.kernels"
-_NEIGHBOUR = re.compile(r"from core\.kernels(?:\.(\w+)| import ([\w, ]+))")
+_NEIGHBOUR = re.compile(r"^from core\.kernels(?:\.(\w+)| import ([\w, ]+))", re.MULTILINE)
 _FAULT_CHARS_MAX = 300  # numba's typing errors run to pages
 
 
@@ -217,7 +217,7 @@ def _bring(numba: Any, name: str, twin: FunctionType, copy: FunctionType, *, kee
 def _entry_point(compiled: Any) -> Any:  # noqa: ANN401
     """Return the machine code behind the dispatcher's only signature."""
     (result,) = compiled.overloads.values()
-    return result.entry_point
+    return getattr(result, "entry_point", compiled)
 
 
 def _copies() -> dict[str, FunctionType]:

@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stable priority queue over one table: who is most urgent, and a change of mind in O(log n).
+"""Who waits, by level and in the order they came: who is most urgent now, and a change of mind in O(log n).
 
-A 4-ary heap (Johnson 1975; four children share two or three cache lines). One int64 table of shape
-(slots + 1, 5) holds it all, so that a kernel takes one array:
+One indexed 4-ary heap for each level (Johnson 1975; four children share two cache lines). Within a level whoever
+waits longer is at least as urgent, whatever its curve of urgency, so each level is led by its head for ever; only
+the heads are compared, at the moment of asking. That is exact for every curve that never falls, and a curve may
+change its pace at any hour without a single row being moved.
 
-    row 0            SIZE, NEXT            how many are in, the sequence number of the next
-    row place >= 1   KEY SEQ SLOT MARK     the heap itself; place 1 is the most urgent
-    row slot + 1     PLACE                 where that slot stands; 0 when it is not in the heap
+One int64 table of rows of four holds it all, so that a kernel takes one array:
 
-Lower KEY (ms) goes first; equal keys go by SEQ, first come first served, so no two rows are ever equal and
-the order is total. MARK is the caller's own word, carried along; `worst` passes over rows where it is not 0.
-The caller keeps slots in range and pushes none twice.
+    row 0                 SLOTS CAPACITY FREE USED     room now, room at most, the first free slot + 1, slots ever used
+    row 1                 WAITING NEXT LEVELS BENDS    how many are in, the number of the next, the shape of the curves
+    row 2 + slot          PLACE LEVEL MARK LINK        where that slot stands (0: not in), and the caller's own word
+    row _heap_of(level)   SIZE                         and after it SIZE rows of
+                          SINCE SEQ SLOT               the heap itself; place 1 waits longest
+    after the last heap   FROM COUNTS RISE OVER        BENDS rows for each level: the curves, in stretches
+
+Lower SINCE (ms) goes first within a level, equal ones by SEQ, first come first served. Between levels: the greater
+urgency, then SINCE, then SEQ; no two rows are ever equal and the order is total. `worst` passes over rows whose MARK
+is not 0. Levels count from 1; the caller keeps them and slots in range.
 """
 
 import numpy as np
@@ -21,146 +28,386 @@ from core.kernels._jit import kernel
 I64 = NDArray[np.int64]
 
 NOBODY = -1
-KEY, SEQ, SLOT, MARK, PLACE = range(5)
-SIZE, NEXT = range(2)
-WIDTH = 5
+CRAMPED = -(1 << 62)
+"`push` says: no slot is free, and there may be more of them (`roomier`)."
+SLOTS, CAPACITY, FREE, USED = range(4)
+WAITING, NEXT, LEVELS, BENDS = range(4)
+PLACE, LEVEL, MARK, LINK = range(4)
+SINCE, SEQ, SLOT = range(3)
+SIZE = 0
+WIDTH = 4
+FIRST_SLOT = 2
+"The row of slot 0."
+
+FROM, COUNTS, RISE, OVER = range(4)
+"""A stretch of a curve: from so much waiting (ms) on it counts as COUNTS and rises by RISE in OVER. The first stretch
+is for those who wait less than 0; FROM of one that is not used is NEVER."""
+NEVER = (1 << 63) - 1
+
+PUSH, RECLASSIFY, REMOVE, POP = range(4)
+VERB, WHO, TO_LEVEL, SINCE_MS, NOW_MS, MARKED = range(6)
+"Columns of an operation for `apply`. WHO is a slot, or -1 - i: whoever operation i of the same batch put in."
 
 
-def empty_heap(slots: int) -> I64:
-    """Return a table without members, for slots 0 … slots - 1."""
-    return np.zeros((slots + 1, WIDTH), np.int64)
+def empty_table(curves: I64, slots: int, capacity: int) -> I64:
+    """Return a table without members, with room for `slots` of at most `capacity`.
 
-
-def _three() -> I64:
-    """Return a small heap for the trials: slots 2, 0, 3, 1 with keys 5, 5, 1, 9 pushed in that order."""
-    table = empty_heap(8)
-    table[0, :2] = 4, 4
-    table[1:5, :4] = [[1, 2, 3, 0], [5, 1, 0, 1], [5, 0, 2, 0], [9, 3, 1, 0]]
-    table[1:5, PLACE] = 2, 4, 3, 1
+    `curves` has shape (levels, bends, 4): the stretches of each level.
+    """
+    levels, bends, _ = curves.shape
+    table = np.zeros((_curve_row(levels, slots) + levels * bends, WIDTH), np.int64)
+    table[:FIRST_SLOT] = [[slots, capacity, 0, 0], [0, 0, levels, bends]]
+    table[_curve_row(levels, slots) :] = curves.reshape(-1, WIDTH)
     return table
 
 
-@kernel("i8(i8[:, ::1], i8, i8, i8)", trial=lambda: (_three(), 5, 5, 1))
-def push(heap: I64, slot: int, key: int, mark: int) -> int:
-    """Put a slot in, behind all with the same key; return its place."""
-    seq = heap[0, NEXT]
-    heap[0, NEXT] = seq + 1
-    heap[0, SIZE] += 1
-    return _settle(heap, heap[0, SIZE], key, seq, slot, mark)
+def roomier(table: I64, slots: int) -> I64:
+    """Return the same members in a table with more slots."""
+    before, levels = int(table[0, SLOTS]), int(table[1, LEVELS])
+    curves = table[_curve_row(levels, before) :].reshape(levels, -1, WIDTH)
+    other = empty_table(curves, slots, int(table[0, CAPACITY]))
+    other[0, FREE:] = table[0, FREE:]
+    other[1] = table[1]
+    other[FIRST_SLOT : FIRST_SLOT + before] = table[FIRST_SLOT : FIRST_SLOT + before]
+    for level in range(1, levels + 1):
+        old, new = (before + 1) * level + 1, (slots + 1) * level + 1
+        other[new : new + before + 1] = table[old : old + before + 1]
+    return other
 
 
-@kernel("i8(i8[:, ::1], i8, i8)", trial=lambda: (_three(), 2, 10))
-def update(heap: I64, slot: int, key: int) -> int:
-    """Give a slot another key, its turn among equals kept; return its place, or NOBODY if it is not in."""
-    place = heap[slot + 1, PLACE]
-    if place == 0:
-        return NOBODY
-    return _settle(heap, place, key, heap[place, SEQ], slot, heap[place, MARK])
+def _curve_row(levels: int, slots: int) -> int:
+    return (slots + 1) * (levels + 1) + 1
 
 
-@kernel("i8(i8[:, ::1], i8[::1])", trial=lambda: (_three(), np.zeros(3, np.int64)))
-def first_k(heap: I64, slots: I64) -> int:
-    """Fill `slots` with the most urgent in order and return how many; the heap stays as it is.
+def _curves() -> I64:
+    """Return two curves for the trials: one that starts ahead, one that steps up after half a second."""
+    end = [NEVER, 0, 1, 1]
+    return np.array(
+        [[[0, 600, 1, 1], [0, 600, 1, 1], end], [[0, 0, 1, 1], [0, 0, 1, 3], [500, 800, 100, 100]]], np.int64
+    )
 
-    Pops from a copy: O(n) to copy plus O(k log n). 0.9 ms for all of 10,000 (measured).
+
+def _some() -> I64:
+    """Return a small table for the trials: level 1 holds slot 3, level 2 slots 2, 0 and 4, slot 1 is free."""
+    table = empty_table(_curves(), 6, 6)
+    table[:2, :] = [[6, 6, 2, 5], [4, 5, 2, 3]]
+    table[2:7] = [[2, 2, 0, 0], [0, 0, 0, 0], [1, 2, 1, 0], [1, 1, 0, 0], [3, 2, 0, 0]]
+    table[8:10, :3] = [[1, 0, 0], [900, 3, 3]]
+    table[15:19, :3] = [[3, 0, 0], [100, 2, 2], [500, 0, 0], [500, 4, 4]]
+    return table
+
+
+def _moves() -> I64:
+    return np.array(
+        [
+            [PUSH, 0, 2, 700, 1000, 0],
+            [RECLASSIFY, 2, 1, 100, 0, 0],
+            [REMOVE, -1, 0, 0, 0, 0],
+            [POP, 0, 0, 0, 2000, 0],
+        ],
+        np.int64,
+    )
+
+
+@kernel(
+    "i8(i8[:, ::1], i8[:, ::1], i8[::1])",
+    trial=lambda: (_some(), _moves(), np.zeros(4, np.int64)),
+)
+def apply(table: I64, moves: I64, answers: I64) -> int:
+    """Do many operations in order, each as if called alone; write what each answered and return how many.
+
+    A slot there is not belongs to nobody; alone that would be the caller's fault, here it may be an answer's.
     """
-    scratch = heap.copy()
-    count = min(slots.shape[0], heap[0, SIZE])
-    for turn in range(count):
-        slots[turn] = pop(scratch)
-    return int(count)
+    for turn in range(moves.shape[0]):
+        verb, slot = moves[turn, VERB], moves[turn, WHO]
+        if slot < 0:
+            slot = answers[-1 - slot]
+            if slot < NOBODY:  # it displaced somebody
+                slot = -2 - slot
+        if slot >= table[0, SLOTS]:
+            slot = NOBODY
+        if verb == PUSH:
+            answers[turn] = push(
+                table,
+                moves[turn, TO_LEVEL],
+                moves[turn, SINCE_MS],
+                moves[turn, NOW_MS],
+                moves[turn, MARKED],
+            )
+        elif verb == POP:
+            answers[turn] = pop(table, moves[turn, NOW_MS])
+        elif slot < 0:  # nobody was put in
+            answers[turn] = NOBODY
+        elif verb == REMOVE:
+            answers[turn] = remove(table, slot)
+        else:
+            answers[turn] = reclassify(table, slot, moves[turn, TO_LEVEL], moves[turn, SINCE_MS])
+    return int(moves.shape[0])
 
 
-@kernel("i8(i8[:, ::1])", trial=lambda: (_three(),))
-def worst(heap: I64) -> int:
-    """Return the least urgent slot whose MARK is 0, or NOBODY. O(n): every row may be marked."""
-    found = 0
-    for place in range(1, heap[0, SIZE] + 1):
-        if heap[place, MARK] == 0 and (
-            found == 0 or _before(heap, found, heap[place, KEY], heap[place, SEQ])
-        ):
-            found = place
-    if found == 0:
-        return NOBODY
-    return int(heap[found, SLOT])
+@kernel("i8(i8[:, ::1], i8, i8, i8, i8)", trial=lambda: (_some(), 2, 300, 1000, 1))
+def push(table: I64, level: int, since: int, now: int, mark: int) -> int:
+    """Put a newcomer in and return its slot.
+
+    When all CAPACITY slots are taken, one who would go before the least urgent unmarked member takes its slot: the
+    answer is -2 - slot. Else the newcomer is refused: NOBODY. CRAMPED when there could be more slots.
+    """
+    slot = _room(table)
+    displaced = False
+    if slot == NOBODY:
+        if table[0, SLOTS] < table[0, CAPACITY]:
+            return CRAMPED
+        last = worst(table, now)
+        if last == NOBODY:
+            return NOBODY
+        row = _heap_of(table, table[FIRST_SLOT + last, LEVEL]) + table[FIRST_SLOT + last, PLACE]
+        ours = _counts(table, level, now - since)
+        theirs = _counts(table, table[FIRST_SLOT + last, LEVEL], now - table[row, SINCE])
+        if ours < theirs or (ours == theirs and since >= table[row, SINCE]):
+            return NOBODY
+        remove(table, last)
+        slot = _room(table)
+        displaced = True
+    seq = table[1, NEXT]
+    table[1, NEXT] = seq + 1
+    table[FIRST_SLOT + slot, MARK] = mark
+    _enter(table, slot, level, since, seq)
+    if displaced:
+        return -2 - slot
+    return int(slot)
 
 
-@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_three(), 1))
-def ahead(heap: I64, slot: int) -> int:
-    """Return how many go before this slot, or NOBODY if it is not in. O(n)."""
-    own = heap[slot + 1, PLACE]
-    if own == 0:
-        return NOBODY
+@kernel(
+    "i8(i8[:, ::1], i8, i8[::1], i8[:, ::1])",
+    trial=lambda: (_some(), 1000, np.zeros(3, np.int64), empty_table(_curves(), 5, 5)),
+)
+def first(table: I64, now: int, slots: I64, edge: I64) -> int:
+    """Fill `slots` with the most urgent in order and return how many; the table stays as it is.
+
+    O(k log k): `edge`, an empty table of the same levels, holds the rows that could be next, whose parents have been
+    told. It never holds more than the levels and three for each one told, nor more than wait.
+    """
+    for level in range(1, table[1, LEVELS] + 1):
+        heap = _heap_of(table, level)
+        if table[heap, SIZE]:
+            slot = _room(edge)
+            edge[FIRST_SLOT + slot, MARK] = 1
+            _enter(edge, slot, level, table[heap + 1, SINCE], table[heap + 1, SEQ])
     count = 0
-    for place in range(1, heap[0, SIZE] + 1):
-        if _before(heap, place, heap[own, KEY], heap[own, SEQ]):
-            count += 1
+    while count < slots.shape[0]:
+        best = pop(edge, now)
+        if best == NOBODY:
+            break
+        level, place = edge[FIRST_SLOT + best, LEVEL], edge[FIRST_SLOT + best, MARK]
+        heap = _heap_of(table, level)
+        slots[count] = table[heap + place, SLOT]
+        count += 1
+        for child in range(4 * place - 2, min(4 * place + 1, table[heap, SIZE]) + 1):
+            slot = _room(edge)
+            edge[FIRST_SLOT + slot, MARK] = child
+            _enter(edge, slot, level, table[heap + child, SINCE], table[heap + child, SEQ])
     return count
 
 
-@kernel("i8(i8[:, ::1])", trial=lambda: (_three(),))
-def pop(heap: I64) -> int:
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 1000))
+def pop(table: I64, now: int) -> int:
     """Take the most urgent slot out and return it, or NOBODY."""
-    if heap[0, SIZE] == 0:
-        return NOBODY
-    slot = heap[1, SLOT]
-    remove(heap, slot)
-    return int(slot)
+    slot = peek(table, now)
+    if slot != NOBODY:
+        remove(table, slot)
+    return slot
 
 
-@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_three(), 3))
-def remove(heap: I64, slot: int) -> int:
-    """Take a slot out; return the place it had, or NOBODY if it is not in."""
-    place = heap[slot + 1, PLACE]
+@kernel("i8(i8[:, ::1], i8, i8, i8)", trial=lambda: (_some(), 2, 1, 50))
+def reclassify(table: I64, slot: int, level: int, since: int) -> int:
+    """Give a slot another level or time, its turn among equals kept; return its place, or NOBODY if it is not in."""
+    place = table[FIRST_SLOT + slot, PLACE]
     if place == 0:
         return NOBODY
-    last = heap[0, SIZE]
-    heap[0, SIZE] = last - 1
-    heap[slot + 1, PLACE] = 0
+    heap = _heap_of(table, table[FIRST_SLOT + slot, LEVEL])
+    seq = table[heap + place, SEQ]
+    if table[FIRST_SLOT + slot, LEVEL] == level:
+        return _settle(table, heap, place, since, seq, slot)
+    _leave(table, slot)
+    return _enter(table, slot, level, since, seq)
+
+
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 2))
+def remove(table: I64, slot: int) -> int:
+    """Take a slot out and free it; return it, or NOBODY if it is not in."""
+    if table[FIRST_SLOT + slot, PLACE] == 0:
+        return NOBODY
+    _leave(table, slot)
+    table[FIRST_SLOT + slot, LINK] = table[0, FREE]
+    table[0, FREE] = slot + 1
+    return slot
+
+
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 1000))
+def peek(table: I64, now: int) -> int:
+    """Return the most urgent slot, or NOBODY."""
+    best, most = 0, 0
+    for level in range(1, table[1, LEVELS] + 1):
+        heap = _heap_of(table, level)
+        if table[heap, SIZE] == 0:
+            continue
+        counts = _counts(table, level, now - table[heap + 1, SINCE])
+        if (
+            best == 0
+            or counts > most
+            or (counts == most and _before(table, heap + 1, table[best, SINCE], table[best, SEQ]))
+        ):
+            best, most = heap + 1, counts
+    if best == 0:
+        return NOBODY
+    return int(table[best, SLOT])
+
+
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 1000))
+def worst(table: I64, now: int) -> int:
+    """Return the least urgent slot whose MARK is 0, or NOBODY. O(n): every row may be marked."""
+    found, least = 0, 0
+    for level in range(1, table[1, LEVELS] + 1):
+        heap = _heap_of(table, level)
+        last = 0
+        for row in range(heap + 1, heap + 1 + table[heap, SIZE]):
+            if table[FIRST_SLOT + table[row, SLOT], MARK] == 0 and (
+                last == 0 or _before(table, last, table[row, SINCE], table[row, SEQ])
+            ):
+                last = row
+        if last == 0:
+            continue
+        counts = _counts(table, level, now - table[last, SINCE])
+        if (
+            found == 0
+            or counts < least
+            or (counts == least and _before(table, found, table[last, SINCE], table[last, SEQ]))
+        ):
+            found, least = last, counts
+    if found == 0:
+        return NOBODY
+    return int(table[found, SLOT])
+
+
+@kernel("i8(i8[:, ::1], i8, i8)", trial=lambda: (_some(), 1000, 4))
+def ahead(table: I64, now: int, slot: int) -> int:
+    """Return how many go before this slot, or NOBODY if it is not in. O(n)."""
+    place = table[FIRST_SLOT + slot, PLACE]
+    if place == 0:
+        return NOBODY
+    level = table[FIRST_SLOT + slot, LEVEL]
+    own = _heap_of(table, level) + place
+    urgency = _counts(table, level, now - table[own, SINCE])
+    count = 0
+    for level in range(1, table[1, LEVELS] + 1):
+        heap = _heap_of(table, level)
+        for row in range(heap + 1, heap + 1 + table[heap, SIZE]):
+            counts = _counts(table, level, now - table[row, SINCE])
+            if counts > urgency or (
+                counts == urgency and _before(table, row, table[own, SINCE], table[own, SEQ])
+            ):
+                count += 1
+    return count
+
+
+@kernel("i8(i8[:, ::1])", trial=lambda: (_some(),))
+def _room(table: I64) -> int:
+    """Take a free slot and return it, or NOBODY."""
+    slot = table[0, FREE] - 1
+    if slot >= 0:
+        table[0, FREE] = table[FIRST_SLOT + slot, LINK]
+    elif table[0, USED] < table[0, SLOTS]:
+        slot = table[0, USED]
+        table[0, USED] = slot + 1
+    return int(slot)
+
+
+@kernel("i8(i8[:, ::1], i8, i8, i8, i8)", trial=lambda: (_some(), 1, 2, 50, 1))
+def _enter(table: I64, slot: int, level: int, since: int, seq: int) -> int:
+    """Put a slot into the heap of a level; return its place."""
+    heap = _heap_of(table, level)
+    table[1, WAITING] += 1
+    table[heap, SIZE] += 1
+    table[FIRST_SLOT + slot, LEVEL] = level
+    return _settle(table, heap, table[heap, SIZE], since, seq, slot)
+
+
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 2))
+def _leave(table: I64, slot: int) -> int:
+    """Take a slot out of its heap, where it is; return the place it had."""
+    place = table[FIRST_SLOT + slot, PLACE]
+    heap = _heap_of(table, table[FIRST_SLOT + slot, LEVEL])
+    last = table[heap, SIZE]
+    table[1, WAITING] -= 1
+    table[heap, SIZE] = last - 1
+    table[FIRST_SLOT + slot, PLACE] = 0
     if place != last:
-        _settle(heap, place, heap[last, KEY], heap[last, SEQ], heap[last, SLOT], heap[last, MARK])
+        row = heap + last
+        _settle(table, heap, place, table[row, SINCE], table[row, SEQ], table[row, SLOT])
     return int(place)
 
 
-@kernel("i8(i8[:, ::1], i8, i8, i8, i8, i8)", trial=lambda: (_three(), 1, 8, 2, 3, 0))
-def _settle(heap: I64, place: int, key: int, seq: int, slot: int, mark: int) -> int:
+@kernel("i8(i8[:, ::1], i8, i8, i8, i8, i8)", trial=lambda: (_some(), 15, 1, 800, 3, 2))
+def _settle(table: I64, heap: int, place: int, since: int, seq: int, slot: int) -> int:
     """Write a row where it belongs, starting at `place` (whose own content is lost); return where that is."""
-    while place > 1 and not _before(heap, (place + 2) >> 2, key, seq):
-        _move(heap, (place + 2) >> 2, place)
-        place = (place + 2) >> 2
+    above = (place + 2) >> 2
+    while place > 1 and (
+        since < table[heap + above, SINCE]
+        or (since == table[heap + above, SINCE] and seq < table[heap + above, SEQ])
+    ):
+        moved = table[heap + above, SLOT]
+        table[heap + place, SINCE] = table[heap + above, SINCE]
+        table[heap + place, SEQ] = table[heap + above, SEQ]
+        table[heap + place, SLOT] = moved
+        table[FIRST_SLOT + moved, PLACE] = place
+        place = above
+        above = (place + 2) >> 2
+    size = table[heap, SIZE]
     while True:
         child = 4 * place - 2
-        if child > heap[0, SIZE]:
+        if child > size:
             break
-        first = child
-        for other in range(child + 1, min(child + 3, heap[0, SIZE]) + 1):
-            if _before(heap, other, heap[first, KEY], heap[first, SEQ]):
-                first = other
-        if not _before(heap, first, key, seq):
+        soonest, least, turn = 0, since, seq
+        for other in range(child, min(child + 3, size) + 1):
+            theirs = table[heap + other, SINCE]
+            if theirs < least or (theirs == least and table[heap + other, SEQ] < turn):
+                soonest, least, turn = other, theirs, table[heap + other, SEQ]
+        if soonest == 0:
             break
-        _move(heap, first, place)
-        place = first
-    heap[place, KEY] = key
-    heap[place, SEQ] = seq
-    heap[place, SLOT] = slot
-    heap[place, MARK] = mark
-    heap[slot + 1, PLACE] = place
+        moved = table[heap + soonest, SLOT]
+        table[heap + place, SINCE] = least
+        table[heap + place, SEQ] = turn
+        table[heap + place, SLOT] = moved
+        table[FIRST_SLOT + moved, PLACE] = place
+        place = soonest
+    table[heap + place, SINCE] = since
+    table[heap + place, SEQ] = seq
+    table[heap + place, SLOT] = slot
+    table[FIRST_SLOT + slot, PLACE] = place
     return int(place)
 
 
-@kernel("b1(i8[:, ::1], i8, i8, i8)", trial=lambda: (_three(), 2, 5, 2))
-def _before(heap: I64, place: int, key: int, seq: int) -> bool:
-    """Whether the row at `place` goes before (key, seq)."""
-    return bool(heap[place, KEY] < key or (heap[place, KEY] == key and heap[place, SEQ] < seq))
+@kernel("b1(i8[:, ::1], i8, i8, i8)", trial=lambda: (_some(), 17, 500, 2))
+def _before(table: I64, row: int, since: int, seq: int) -> bool:
+    """Whether a row waits longer than (since, seq)."""
+    return bool(table[row, SINCE] < since or (table[row, SINCE] == since and table[row, SEQ] < seq))
 
 
-@kernel("i8(i8[:, ::1], i8, i8)", trial=lambda: (_three(), 2, 6))
-def _move(heap: I64, source: int, target: int) -> int:
-    """Copy a row to another place; return its slot."""
-    slot = heap[source, SLOT]
-    heap[target, KEY] = heap[source, KEY]
-    heap[target, SEQ] = heap[source, SEQ]
-    heap[target, SLOT] = slot
-    heap[target, MARK] = heap[source, MARK]
-    heap[slot + 1, PLACE] = target
-    return int(slot)
+@kernel("i8(i8[:, ::1], i8, i8)", trial=lambda: (_some(), 2, 250))
+def _counts(table: I64, level: int, waited: int) -> int:
+    """Return as how much waiting (ms) it counts on this level to have waited so long."""
+    bends = table[1, BENDS]
+    row = _heap_of(table, table[1, LEVELS] + 1) + (level - 1) * bends
+    last = row + bends - 1
+    while row < last and table[row + 1, FROM] <= waited:
+        row += 1
+    more, rise, over = waited - table[row, FROM], table[row, RISE], table[row, OVER]
+    if rise != over:  # a division costs as much as all the rest
+        more = more * rise // over
+    return int(table[row, COUNTS] + more)
+
+
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 2))
+def _heap_of(table: I64, level: int) -> int:
+    """Return the row before place 1 of a level."""
+    return int((table[0, SLOTS] + 1) * level + 1)

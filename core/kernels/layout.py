@@ -12,9 +12,9 @@ I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 
-NARROW = 6
-"Rows of the int32 table:"
-LAT_E7, LON_E7, SPEED_CMS, COURSE_CDEG, COUNTY, POLICE_TYPE = range(NARROW)
+NARROW = 9
+"Rows of the int32 table; the last three are 0 while the roster says nothing of them:"
+LAT_E7, LON_E7, SPEED_CMS, COURSE_CDEG, COUNTY, POLICE_TYPE, CREW, ORGAN, SHIFT_END = range(NARROW)
 
 WIDE = 3
 "Rows of the int64 table:"

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who can be there first: one pass over all units, one call per decision.
+"""Who can be there first: what each unit costs at least, and what the chosen ones cost.
 
-A linear scan. Up to about 2,000 units it is as good as any index (measured: grid 2.0 µs,
-scan 1.9 µs); at 10,000 a grid would be several times faster. There is no trigonometry and no fastmath in it:
-addition, multiplication, division and square root are exact to the last bit on every IEEE machine, and every
-cost is a whole number of milliseconds, so a replay decides as the day itself did.
+`bound` looks at every unit once: it says who cannot go and why, and gives every other the least it can cost. For
+the straight line that is the cost itself; for ways by road it is the straight line at a speed no road allows, so
+that the roads need not be asked for everybody. `weigh` adds up the few whose way is known. There is no
+trigonometry and no fastmath: addition, multiplication, division and square root are exact to the last bit on every
+IEEE machine, and every cost is a whole number of milliseconds, so a replay decides as the day itself did.
 """
 
 import math
@@ -12,10 +13,29 @@ import math
 import numpy as np
 
 from core.kernels._jit import kernel
-from core.kernels.layout import BARRED, COUNTY, F64, FIX_S, FREE, I32, I64, LAT_E7, LON_E7, MASK, NARROW, WIDE
+from core.kernels.layout import (
+    BARRED,
+    COUNTY,
+    CREW,
+    F64,
+    FIX_S,
+    FREE,
+    I32,
+    I64,
+    LAT_E7,
+    LON_E7,
+    MASK,
+    NARROW,
+    ORGAN,
+    POLICE_TYPE,
+    SHIFT_END,
+    SPEED_CMS,
+    WIDE,
+)
 
-ASKED = 11
-"Elements of `ask`, int64:"
+ASKED = 23
+"""Elements of `ask`, int64; the cost of each kind of police follows them, ms. A kind beyond the last costs as the
+last."""
 (
     ROWS,
     NEED,
@@ -28,106 +48,270 @@ ASKED = 11
     ABROAD_COST_MS,
     UNLOCATED_COST_MS,
     REACH_M,
+    TYPE,
+    ZONE_COST_MS,
+    ZONE_ORGAN,
+    ZONE_TYPE,
+    CREW_MIN,
+    CREW_COST_MS,
+    MINUTE,
+    SHIFT_END_MIN,
+    SHIFT_COST_MS,
+    COVERAGE_M,
+    COVERAGE_COST_MS,
+    NO_ROAD_COST_MS,
 ) = range(ASKED)
 
 SHAPED = 9
-"Elements of `shape`, float64: the incident in 1e-7°, the two radii around it as polynomials, ms per metre."
+"""Elements of `shape`, float64: the incident in 1e-7°, the two radii around it as polynomials, ms per metre of a
+straight line; then for each kind of police the least ms per metre."""
 LAT0_E7, LON0_E7, M0, M1, M2, C0, C1, C2, MS_PER_M = range(SHAPED)
 
-KEPT = 6
-"Columns of `best`, int64:"
-COST, ROW, TRAVEL, DISTANCE_MM, STALE, ABROAD = range(KEPT)
+APART_ROW, SWITCH_MS = range(2)
+"Rows of `apart`: units treated apart, ascending, each once; below 0 may not be offered, else may be diverted for it."
 
-CAPABILITY, NAMED, NO_POSITION, POSITION_LOST, OUT_OF_REACH = range(16, 21)
+BOUND, OF_ROW = range(2)
+"Rows of `first`."
+
+CHOSEN_ROW, WAY_MS, WAY, DIVERTED_MS = range(4)
+"Rows of `chosen`; DIVERTED_MS is NOT_DIVERTED for a free unit."
+LABELS, LIVE, OFF_ROAD, NO_ROAD, STRAIGHT = range(5)
+"Codes of a way. The first four are core/roads/times.py's; of STRAIGHT the time is found here."
+NOT_DIVERTED = -1
+
+PARTS = 6
+STALE, ABROAD, KIND, ZONE, CREWED, SHIFT = range(PARTS)
+"What a unit costs beside its way: of `best` these columns, and then:"
+KEPT = 22
+SWITCHED, COVERAGE, NO_WAY, COST, ROW, TRAVEL, DISTANCE_MM, CODE, COVERED, FIX_OF, SPEED_OF, COUNTY_OF, TYPE_OF, \
+    CREW_OF, SHIFT_OF, DIVERTED = range(PARTS, KEPT)  # fmt: skip
+"... the last seven from the columns, so that nobody has to look them up again: FIX_OF is s since 1970."
+
+CAPABILITY, OTHER_TYPE, NAMED, NO_POSITION, POSITION_LOST, OUT_OF_REACH = range(16, 22)
 "Elements of `counts` after the codes of BARRED (below 16; core/units/columns.py)."
-COUNTED = 21
+COUNTED = 22
 
+NEVER = 1 << 62
+"The bound of a unit that cannot go."
+COVERED_MAX = 9
+"Others that cover a place; with so many its loss costs nothing."
+DAY_MIN = 1_440
 RAD_PER_E7 = math.pi / 180 * 1e-7
 _HALF_TURN_E7 = 180e7
 _TURN_E7 = 360e7
 
 
-def _trial() -> tuple[I32, I64, I64, F64, I64, I64, I64]:
-    """Return one unit excluded for every reason and four to choose from, two of them tied."""
-    narrow, wide = np.zeros((NARROW, 10), np.int32), np.zeros((WIDE, 10), np.int64)
+def _fleet() -> tuple[I32, I64, I64, F64]:
+    """Return one unit excluded for every reason and five to choose from, two of them tied; and what is asked."""
+    narrow, wide = np.zeros((NARROW, 12), np.int32), np.zeros((WIDE, 12), np.int64)
     narrow[LAT_E7] = 280_000_000
-    narrow[LON_E7] = [1_200_000_000 + 50_000 * (row % 3) for row in range(10)]
+    narrow[LON_E7] = [1_200_000_000 + 50_000 * (row % 3) for row in range(12)]
     narrow[LON_E7, 5] = 1_300_000_000
     narrow[COUNTY, 7] = 3
-    wide[FIX_S] = [1000, 1000, 1000, 0, 100, 1000, 940, 1000, 1000, 1000]
-    wide[MASK] = [2, 1, 3, 3, 3, 3, 3, 3, 3, 3]
-    wide[BARRED, 0] = 2
-    ask = np.array([10, 3, 1_000_500, 0, 1, 30_000, 1, 120_000, 120_000, 900_000, 50_000], np.int64)
-    shape = np.array([28e7, 120.003e7, 6.35e6, 3e4, -1e2, 5.6e6, -3e6, -2e6, 126.0], np.float64)
+    narrow[POLICE_TYPE] = [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0]
+    narrow[CREW], narrow[ORGAN], narrow[SHIFT_END, 9] = 1, 4, 700
+    wide[FIX_S] = [1000, 1000, 1000, 0, 100, 1000, 940, 1000, 1000, 1000, 1000, 1000]
+    wide[MASK] = [2, 1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2]
+    wide[BARRED, 0], wide[BARRED, 11] = 2, 2
+    ask = np.zeros(ASKED + 2, np.int64)
+    ask[:] = (12, 3, 1_000_500, 0, 1, 30_000, 1, 120_000, 120_000, 900_000, 50_000, 0, 9, 5, 1, 2, 60_000, 690,
+              30, 7_000, 3_000, 90_000, 3_600_000, 0, 8_000)  # fmt: skip
+    shape = np.array([28e7, 120.003e7, 6.35e6, 3e4, -1e2, 5.6e6, -3e6, -2e6, 126.0, 126.0, 90.0])
+    return narrow, wide, ask, shape
+
+
+def _trial_bound() -> tuple[I32, I64, I64, F64, I64, I64, I64, I64]:
+    """Return the fleet, a unit that is named and one that may be diverted."""
+    apart = np.array([[2, 11], [-1, 5_000]], np.int64)
     return (
-        narrow,
-        wide,
-        ask,
-        shape,
-        np.array([2], np.int64),
-        np.zeros((3, KEPT), np.int64),
+        *_fleet(),
+        apart,
+        np.zeros(12, np.int64),
+        np.zeros((2, 3), np.int64),
         np.zeros(COUNTED, np.int64),
     )
 
 
-@kernel("i8(i4[:, ::1], i8[:, ::1], i8[::1], f8[::1], i8[::1], i8[:, ::1], i8[::1])", trial=_trial)
-def nearest(narrow: I32, wide: I64, ask: I64, shape: F64, named: I64, best: I64, counts: I64) -> int:
-    """Fill `best` with the rows of least (cost, row), cheapest first; return how many rows could go.
+def _trial_weigh() -> tuple[I32, I64, I64, F64, I64, I64, int]:
+    """Return five chosen units, one way of each kind."""
+    chosen = np.array(
+        [[8, 6, 9, 7, 11], [7, 0, 7_000, 8, 9], [3, 4, 0, 1, 2], [-1, -1, -1, -1, 500]], np.int64
+    )
+    return *_fleet(), chosen, np.zeros((3, KEPT), np.int64), 0
 
-    `named` holds the rows that may not be offered, ascending, each once; `best` has shape (k, 6) and is
-    filled from the top; `counts` starts at zero and gets one for each row that could not go, under the first
-    of: its BARRED code, a missing capability, named, no position, position lost, out of reach. Ties go to
-    the lower row. Without a place (LOCATED 0) the way costs a constant and positions play no part.
+
+@kernel(
+    "i8(i4[:, ::1], i8[:, ::1], i8[::1], f8[::1], i8[:, ::1], i8[::1], i8[:, ::1], i8[::1])",
+    trial=_trial_bound,
+)
+def bound(
+    narrow: I32, wide: I64, ask: I64, shape: F64, apart: I64, bounds: I64, first: I64, counts: I64
+) -> int:
+    """Write what each unit costs at least; return how many could go.
+
+    `bounds` gets one element for each row, NEVER for a unit that cannot go. `first`, shape (2, k), gets the k least
+    by (bound, row), ascending. `counts` starts at zero and gets one for each row that cannot go, under the first
+    of: its BARRED code, a missing capability, another kind of police, named, no position, position lost, out of
+    reach. Without a place (LOCATED 0) the way costs a constant and positions play no part.
     """
-    able, kept, nth = 0, 0, 0
+    parts = np.zeros(PARTS, np.int64)
+    able, kept, nth, most = 0, 0, 0, first.shape[1]
     for row in range(ask[ROWS]):
-        is_named = nth < named.shape[0] and named[nth] == row
-        if is_named:
-            nth += 1
+        bounds[row] = NEVER
         missing = ask[NEED] & ~wide[MASK, row]
+        switch, is_named = 0, False
+        if nth < apart.shape[1] and apart[APART_ROW, nth] == row:
+            is_named = apart[SWITCH_MS, nth] < 0
+            if missing & FREE and not is_named:
+                switch = apart[SWITCH_MS, nth]
+                missing &= ~FREE
+            nth += 1
         if missing != 0:
             counts[wide[BARRED, row] if missing & FREE else CAPABILITY] += 1
+            continue
+        if ask[TYPE] and narrow[POLICE_TYPE, row] != ask[TYPE]:
+            counts[OTHER_TYPE] += 1
             continue
         if is_named:
             counts[NAMED] += 1
             continue
-        travel, distance_mm, stale = ask[UNLOCATED_COST_MS], 0, 0
+        travel = ask[UNLOCATED_COST_MS]
         if ask[LOCATED]:
             if wide[FIX_S, row] == 0:
                 counts[NO_POSITION] += 1
                 continue
-            age = ask[NOW_MS] - wide[FIX_S, row] * 1000
-            if age > ask[LOST_MS]:
+            if ask[NOW_MS] - wide[FIX_S, row] * 1000 > ask[LOST_MS]:
                 counts[POSITION_LOST] += 1
                 continue
             metres = _distance(float(narrow[LAT_E7, row]), float(narrow[LON_E7, row]), shape)
             if metres > ask[REACH_M]:
                 counts[OUT_OF_REACH] += 1
                 continue
-            travel = int(metres * shape[MS_PER_M] + 0.5)
-            distance_mm = int(metres * 1000.0 + 0.5)
-            stale = max(0, age - ask[STALE_MS]) * ask[STALE_COST_PER_S]
-        abroad = ask[ABROAD_COST_MS] if ask[HOME] >= 0 and narrow[COUNTY, row] != ask[HOME] else 0
+            travel = int(metres * shape[min(SHAPED + narrow[POLICE_TYPE, row], shape.shape[0] - 1)] + 0.5)
         able += 1
-        cost = travel + stale + abroad
-        if kept < best.shape[0]:
+        least = travel + switch + _beside(narrow, wide, ask, row, parts)
+        bounds[row] = least
+        if kept < most:
             kept += 1
-        elif cost >= best[kept - 1, COST]:
+        elif least >= first[BOUND, kept - 1]:
             continue
         place = kept - 1
-        while place > 0 and cost < best[place - 1, COST]:
-            best[place] = best[place - 1]
+        while place > 0 and least < first[BOUND, place - 1]:
+            first[BOUND, place] = first[BOUND, place - 1]
+            first[OF_ROW, place] = first[OF_ROW, place - 1]
             place -= 1
-        best[place, COST] = cost
-        best[place, ROW] = row
-        best[place, TRAVEL] = travel
-        best[place, DISTANCE_MM] = distance_mm
-        best[place, STALE] = stale
-        best[place, ABROAD] = abroad
+        first[BOUND, place] = least
+        first[OF_ROW, place] = row
     return able
 
 
-@kernel("f8(f8, f8, f8[::1])", trial=lambda: (28.3e7, -179.9e7, _trial()[3]))
+@kernel("i8(i8[::1], i8, i8, i8, i8[::1])", trial=lambda: (_bounds(), 7, 5, 1, np.zeros(2, np.int64)))
+def within(bounds: I64, limit: int, after: int, after_row: int, rows: I64) -> int:
+    """Write the rows that cost at least `after` and at most `limit`, ascending; return how many there are.
+
+    Of those at exactly `after` only rows behind `after_row`: the others are known. `rows` may be shorter.
+    """
+    found = 0
+    for row in range(bounds.shape[0]):
+        least = bounds[row]
+        if after <= least <= limit and (least > after or row > after_row):
+            if found < rows.shape[0]:
+                rows[found] = row
+            found += 1
+    return found
+
+
+@kernel("i8(i4[:, ::1], i8[:, ::1], i8[::1], f8[::1], i8[:, ::1], i8[:, ::1], i8)", trial=_trial_weigh)
+def weigh(narrow: I32, wide: I64, ask: I64, shape: F64, chosen: I64, best: I64, kept: int) -> int:
+    """Put the chosen units among the `kept` ones of `best`, cheapest first; return how many it holds then.
+
+    `best` has shape (k, KEPT): beyond k the dearest fall out. Ties go to the lower row.
+    """
+    parts = np.zeros(KEPT, np.int64)
+    most = best.shape[0]
+    for i in range(chosen.shape[1]):
+        row, code, diverted = chosen[CHOSEN_ROW, i], chosen[WAY, i], chosen[DIVERTED_MS, i]
+        parts[:] = 0
+        metres, travel = 0.0, ask[UNLOCATED_COST_MS]
+        if ask[LOCATED]:
+            metres = _distance(float(narrow[LAT_E7, row]), float(narrow[LON_E7, row]), shape)
+            travel = int(metres * shape[MS_PER_M] + 0.5) if code == STRAIGHT else chosen[WAY_MS, i]
+            parts[NO_WAY] = ask[NO_ROAD_COST_MS] if code == NO_ROAD else 0
+        parts[SWITCHED] = max(0, diverted)
+        cost = travel + parts[NO_WAY] + parts[SWITCHED] + _beside(narrow, wide, ask, row, parts)
+        if kept == most and (cost, row) >= (best[most - 1, COST], best[most - 1, ROW]):
+            continue
+        if ask[LOCATED] and ask[COVERAGE_COST_MS] and diverted == NOT_DIVERTED:
+            others = _covering(narrow, wide, ask, shape, row)
+            parts[COVERED] = others
+            parts[COVERAGE] = ask[COVERAGE_COST_MS] // (1 + others) if others < COVERED_MAX else 0
+            cost += parts[COVERAGE]
+        parts[COST], parts[ROW], parts[TRAVEL], parts[CODE] = cost, row, travel, code
+        parts[DISTANCE_MM], parts[DIVERTED] = int(metres * 1000.0 + 0.5), diverted != NOT_DIVERTED
+        parts[FIX_OF], parts[SPEED_OF] = wide[FIX_S, row], narrow[SPEED_CMS, row]
+        parts[COUNTY_OF], parts[TYPE_OF] = narrow[COUNTY, row], narrow[POLICE_TYPE, row]
+        parts[CREW_OF], parts[SHIFT_OF] = narrow[CREW, row], narrow[SHIFT_END, row]
+        if kept < most:
+            kept += 1
+        elif (cost, row) >= (best[most - 1, COST], best[most - 1, ROW]):
+            continue
+        place = kept - 1
+        while place > 0 and (cost, row) < (best[place - 1, COST], best[place - 1, ROW]):
+            best[place] = best[place - 1]
+            place -= 1
+        best[place] = parts
+    return kept
+
+
+@kernel(
+    "i8(i4[:, ::1], i8[:, ::1], i8[::1], i8, i8[::1])",
+    trial=lambda: (*_fleet()[:3], 9, np.zeros(PARTS, np.int64)),
+)
+def _beside(narrow: I32, wide: I64, ask: I64, row: int, parts: I64) -> int:
+    """Write what the unit costs beside its way, and return the sum. All of it is known without the roads."""
+    age = ask[NOW_MS] - wide[FIX_S, row] * 1000
+    kind = narrow[POLICE_TYPE, row]
+    parts[STALE] = max(0, age - ask[STALE_MS]) * ask[STALE_COST_PER_S] if ask[LOCATED] else 0
+    parts[ABROAD] = ask[ABROAD_COST_MS] if ask[HOME] >= 0 and narrow[COUNTY, row] != ask[HOME] else 0
+    parts[KIND] = ask[min(ASKED + kind, ask.shape[0] - 1)]
+    of_zone = ask[ZONE_ORGAN] > 0 and narrow[ORGAN, row] == ask[ZONE_ORGAN]
+    of_zone = of_zone or (ask[ZONE_TYPE] > 0 and kind == ask[ZONE_TYPE])
+    parts[ZONE] = 0 if of_zone else ask[ZONE_COST_MS]
+    crew = narrow[CREW, row]
+    parts[CREWED] = ask[CREW_COST_MS] if 0 < crew < ask[CREW_MIN] else 0
+    minutes = abs(narrow[SHIFT_END, row] - ask[MINUTE])
+    near = narrow[SHIFT_END, row] > 0 and min(minutes, DAY_MIN - minutes) <= ask[SHIFT_END_MIN]
+    parts[SHIFT] = ask[SHIFT_COST_MS] if near else 0
+    return parts[STALE] + parts[ABROAD] + parts[KIND] + parts[ZONE] + parts[CREWED] + parts[SHIFT]
+
+
+@kernel("i8(i4[:, ::1], i8[:, ::1], i8[::1], f8[::1], i8)", trial=lambda: (*_fleet(), 8))
+def _covering(narrow: I32, wide: I64, ask: I64, shape: F64, row: int) -> int:
+    """Return how many other free units of its kind are near a unit's place, COVERED_MAX at most.
+
+    By the two radii at the incident: a beat is small, and here no centimetre decides who is nearest.
+    """
+    north_m, east_m = RAD_PER_E7 * shape[M0], RAD_PER_E7 * shape[C0]
+    reach = float(ask[COVERAGE_M])
+    found = 0
+    for other in range(ask[ROWS]):
+        if not wide[MASK, other] & FREE or wide[FIX_S, other] == 0 or other == row:
+            continue
+        north = (narrow[LAT_E7, other] - float(narrow[LAT_E7, row])) * north_m
+        if abs(north) > reach or narrow[POLICE_TYPE, other] != narrow[POLICE_TYPE, row]:
+            continue
+        east_e7 = abs(narrow[LON_E7, other] - float(narrow[LON_E7, row]))
+        east = min(east_e7, _TURN_E7 - east_e7) * east_m
+        if north * north + east * east > reach * reach:
+            continue
+        if ask[NOW_MS] - wide[FIX_S, other] * 1000 <= ask[LOST_MS]:
+            found += 1
+            if found == COVERED_MAX:
+                break
+    return found
+
+
+@kernel("f8(f8, f8, f8[::1])", trial=lambda: (28.3e7, -179.9e7, _fleet()[3]))
 def _distance(lat_e7: float, lon_e7: float, shape: F64) -> float:
     """Return metres to the incident: radii taken half way in latitude, longitude the short way round."""
     north = (lat_e7 - shape[LAT0_E7]) * RAD_PER_E7
@@ -140,3 +324,8 @@ def _distance(lat_e7: float, lon_e7: float, shape: F64) -> float:
     north_m = north * (shape[M0] + half * (shape[M1] + half * shape[M2]))
     east_m = east_e7 * RAD_PER_E7 * (shape[C0] + half * (shape[C1] + half * shape[C2]))
     return math.sqrt(north_m * north_m + east_m * east_m)
+
+
+def _bounds() -> I64:
+    """Return bounds on both sides of a limit, and one at it."""
+    return np.array([9, 5, 5, 7, 3, NEVER], np.int64)

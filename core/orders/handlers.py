@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Issuing an order, hearing about it, and what follows when it falls through."""
 
-from core.dispatch.dispatcher import seek_unit, serve_waiting
-from core.effects import OrderUpdated
+from core.dispatch.dispatcher import serve_waiting
+from core.dispatch.ordering import wait_again
 from core.errors import OutOfTurnError, UnknownError
 from core.events import Ack, OrderAcked, TimerFired, UnitStatus
 from core.ids import OrderId
-from core.incidents.handlers import close, watch_unattended
-from core.incidents.machine import step as incident_step
-from core.orders.machine import FINAL, OrderHeard, step
-from core.orders.order import Order, on_the_air, told
+from core.incidents.handlers import close
+from core.orders.order import Order, on_the_air
+from core.orders.withdraw import leave, move, take_back
 from core.state import State
-from core.units.status import leave_order, take_status
+from core.units.status import take_status
 
 NS_PER_S = 1_000_000_000
 GRACE_S = 30  # to sign after the machine or the broker was away: the measure of a prompt signature
 GRACE_S_MAX = 600  # of all such grace together: whoever has not signed by then is not coming
-WITHDRAWN_S = 3600  # how long a withdrawal is repeated to whoever acts on the order; a guess above any drive
 UNSIGNED = frozenset({"issued", "delivered"})
 
 STATUS_AFTER: dict[Ack, UnitStatus] = {
@@ -40,7 +38,7 @@ def acked(state: State, fact: OrderAcked) -> None:
         raise OutOfTurnError("an ack from a unit the order is not for")
     if order.version != fact.version:
         raise OutOfTurnError("an ack for another version of the order")
-    if not _move(state, order, fact.ack, fact.reason):
+    if not move(state, order, fact.ack, fact.reason):
         return
     unit = state.units[order.unit_id]
     if fact.ack in STATUS_AFTER and unit.status != "emergency":
@@ -62,7 +60,7 @@ def sign_due(state: State, fact: TimerFired) -> None:
     incident = state.incidents.get(order.incident_id)
     if incident is not None:
         incident.unsigned.append(order.unit_id)
-    _take_back(state, order, "expired", "not signed in time")
+    take_back(state, order, "expired", "not signed in time")
     _fall_through(state, order)
 
 
@@ -71,7 +69,10 @@ def cancel(state: State, order: Order, reason: str) -> None:
     incident = state.incidents.get(order.incident_id)
     if incident is not None and incident.active_orders == 1:
         incident.held_ns = state.now_ns
-    _take_back(state, order, "cancelled", reason)
+        state.incidents_waiting.remove(incident.incident_id)
+    elif incident is not None:
+        incident.settled.append(order.want)
+    take_back(state, order, "cancelled", reason)
     _fall_through(state, order)
 
 
@@ -107,17 +108,6 @@ def _grant(state: State, order: Order) -> bool:
     return order.deadline_ns > state.now_ns
 
 
-def _take_back(state: State, order: Order, heard: OrderHeard, reason: str) -> None:
-    order.version += 1
-    _move(state, order, heard, reason)
-    for older in [known for known in state.withdrawn.values() if known.unit_id == order.unit_id]:
-        del state.withdrawn[older.order_id]  # one a unit: as many as there are units
-        state.drop_timer(f"withdrawn:{older.order_id}")
-    state.withdrawn[order.order_id] = order
-    state.set_timer(f"withdrawn:{order.order_id}", state.now_ns + WITHDRAWN_S * NS_PER_S)
-    state.say(on_the_air(order, cancelled=True))
-
-
 def _known(state: State, order_id: OrderId) -> Order:
     order = state.orders.get(order_id)
     if order is None:
@@ -125,48 +115,22 @@ def _known(state: State, order_id: OrderId) -> Order:
     return order
 
 
-def _move(state: State, order: Order, heard: OrderHeard, reason: str = "") -> bool:
-    after = step(order.state, heard)
-    if after == order.state:
-        return False  # late or doubled
-    order.state = after
-    if not order.signed_ns and after in {"signed", "enroute", "on_scene", "clear"}:
-        order.signed_ns = state.now_ns  # going there is signing
-    if after not in {"issued", "delivered"}:
-        state.drop_timer(f"sign:{order.order_id}")
-    state.say(told(order, OrderUpdated, at_us=state.at_us, reason=reason))
-    return True
-
-
 def _finish(state: State, order: Order) -> None:
-    _leave(state, order)
+    leave(state, order)
     incident = state.incidents.get(order.incident_id)
     if incident is not None and not incident.active_orders:
         close(state, incident, "handled")
+    elif incident is not None:
+        incident.settled.append(order.want)  # it was there: its line of the plan needs nobody else
     serve_waiting(state)
 
 
 def _fall_through(state: State, order: Order) -> None:
-    _leave(state, order)
+    leave(state, order)
     incident = state.incidents.get(order.incident_id)
     if incident is None:
         return
     if order.state == "declined":
         incident.passed_over.append(order.unit_id)
-    if not incident.active_orders:
-        incident.state = incident_step(incident.state, "withdrawn")
-        if incident.located:
-            incident.state = incident_step(incident.state, "located")
-        state.touch_incident(incident)
-        seek_unit(state, incident)
-        watch_unattended(state, incident)
+    wait_again(state, incident)
     serve_waiting(state)
-
-
-def _leave(state: State, order: Order) -> None:
-    assert order.state in FINAL, "only a finished order leaves its unit"
-    del state.orders[order.order_id]
-    leave_order(state, state.units[order.unit_id], order.order_id)
-    incident = state.incidents.get(order.incident_id)
-    if incident is not None:
-        incident.active_orders -= 1

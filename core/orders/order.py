@@ -33,6 +33,10 @@ class Order(msgspec.Struct, kw_only=True):
     state: OrderState = "issued"
     version: int = 1
     signed_ns: int = 0
+    want: int = 0
+    "The line of the plan it fills (core/dispatch/lines.py); NO_LINE when it is beyond the plan."
+    chosen: bool = False
+    "True when a desk named the unit: no machine sends it elsewhere by itself."
 
 
 def told(order: Order, decision: type[D], *, at_us: int, reason: str = "") -> D:

@@ -11,6 +11,7 @@ from core.effects import Position
 from core.errors import RosterError
 from core.kernels import fixes, layout
 from core.kernels.layout import FREE, I32, I64
+from core.units.index import UnitIndex
 
 UNITS_MAX = 100_000
 "Guess: ten times the fleet of a provincial capital. 4.8 MB."
@@ -70,8 +71,12 @@ class UnitColumns:
         self.rows = 0
         self.free = 0
         "How many may be ordered."
+        self.police_types = [""]
+        "Names of the kinds of police by index, as far as the roster has named them; 0 is none."
         self.narrow: I32 = np.zeros((layout.NARROW, ROWS_AT_FIRST), np.int32)
         self.wide: I64 = np.zeros((layout.WIDE, ROWS_AT_FIRST), np.int64)
+        self.index = UnitIndex(self)
+        "The free ones by place."
 
     def add(self) -> int:
         """Return the row of a new unit, barred as not on the roster until told else.
@@ -84,6 +89,7 @@ class UnitColumns:
             more = min(self.rows, UNITS_MAX - self.rows)
             self.narrow = np.pad(self.narrow, ((0, 0), (0, more)))
             self.wide = np.pad(self.wide, ((0, 0), (0, more)))
+            self.index.forget()
         row = self.rows
         self.rows += 1
         self.barred[row] = Barred.NOT_ON_ROSTER
@@ -98,20 +104,41 @@ class UnitColumns:
         self.narrow[:, : self.rows] = narrow
         self.wide[:, : self.rows] = wide
         self.free = free
+        self.index.forget()
 
-    def describe(self, row: int, *, county: int, capabilities: int, police_type: int = 0) -> None:
-        """Write what the roster says of a unit: indices, and a mask without bit 0. The rest stays."""
+    def describe(
+        self,
+        row: int,
+        *,
+        county: int,
+        capabilities: int,
+        police_type: int = 0,
+        crew: int = 0,
+        organ: int = 0,
+        shift_end_min: int = 0,
+    ) -> None:
+        """Write what the roster says of a unit: indices, and a mask without bit 0. The rest stays.
+
+        `crew`, `organ` and `shift_end_min` (1 to 1,440: the minute of the day, local) are 0 when it does not say.
+        """
         assert capabilities & FREE == 0, "bit 0 says free, not a capability"
+        assert police_type < len(self.police_types), "a kind of police has a name"
         self.county[row] = county
         self.police_type[row] = police_type
+        self.narrow[layout.CREW, row] = crew
+        self.narrow[layout.ORGAN, row] = organ
+        self.narrow[layout.SHIFT_END, row] = shift_end_min
         self.mask[row] = capabilities | (int(self.mask[row]) & FREE)
+        self.index.follow_one(row)
 
     def set_barred(self, row: int, barred: Barred) -> None:
         """Say why a unit may not be ordered, or that it may: `Barred.FREE`."""
-        mask = int(self.mask[row])
-        self.barred[row] = barred
-        self.mask[row] = mask | FREE if barred is Barred.FREE else mask & ~FREE
+        wide = self.wide  # by both indices at once: a view for each column would cost three times as much
+        mask = int(wide[layout.MASK, row])
+        wide[layout.BARRED, row] = barred
+        wide[layout.MASK, row] = mask | FREE if barred is Barred.FREE else mask & ~FREE
         self.free += (barred is Barred.FREE) - (mask & FREE)
+        self.index.follow_one(row)
 
     def apply_fixes(self, data: bytes, *, now_s: int | None = None) -> Applied:
         """Take a packed batch of fixes (FIX_DTYPE) in order; say which were taken and which refused.
@@ -128,6 +155,7 @@ class UnitColumns:
         latest_s = LATEST_S if now_s is None else now_s + AHEAD_S_MAX
         verdicts = np.empty(records.shape[0], np.int64)
         taken = fixes.apply(self.narrow, self.wide, table, self.rows, latest_s, verdicts)
+        self.index.follow(table[fixes.INDEX])
         if taken == verdicts.shape[0]:
             accepted = data
         else:

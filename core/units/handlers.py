@@ -11,6 +11,7 @@ from core.ids import UnitId
 from core.incidents.candidates import OFFICER
 from core.incidents.handlers import hear, open_incident, watch_unattended
 from core.incidents.incident import Incident
+from core.roads.sampling import learn
 from core.state import State
 from core.units.columns import FIX_DTYPE
 from core.units.machine import OURS
@@ -27,6 +28,7 @@ def moved(state: State, fact: UnitsMoved) -> None:
     state.count("fix_unknown", fixes.unknown + fixes.timeless)
     state.count("fix_ahead", fixes.ahead)
     _show_by_county(state, fixes.accepted)
+    learn(state, fixes.accepted)
     for row in fixes.first:
         unit = state.units[state.unit_ids[row]]
         if unit.heard_status or unit.status != "off_duty":
@@ -34,7 +36,7 @@ def moved(state: State, fact: UnitsMoved) -> None:
         else:
             assume_available(state, unit)
     if state.incidents_waiting:
-        serve_waiting(state, HEADS_PER_TICK)
+        serve_waiting(state, HEADS_PER_TICK, together=False)
 
 
 def reported(state: State, fact: UnitReported) -> None:

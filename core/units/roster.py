@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Enrolling units: the roster is the only place a unit can come from."""
 
+import re
+
 from core.effects import IndexUnits
 from core.events import RosterLoaded, RosterUnit
 from core.ids import CountyCode, UnitId
 from core.state import State
 from core.units.status import take_link
 from core.units.unit import Unit
+
+CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 
 def loaded(state: State, fact: RosterLoaded) -> None:
@@ -42,11 +46,26 @@ def _enrol(state: State, entry: RosterUnit) -> None:
     _fill_row(state, unit)
 
 
-def _fill_row(state: State, unit: Unit) -> None:
+def describe(state: State, unit: Unit) -> None:
+    """Write into its row of the columns what the roster says of a unit."""
     entry = unit.entry
     state.columns.describe(
         unit.row,
         county=state.county_index(entry.county),
         capabilities=state.capability_mask(entry.capabilities),
+        police_type=state.police_type_index(entry.police_type),
+        crew=entry.crew,
+        organ=state.organ_index(entry.organ),
+        shift_end_min=minute_of_day(entry.shift_end),
     )
+
+
+def minute_of_day(clock: str) -> int:
+    """Return 1 (00:01) to 1,440 (00:00, the end of the day) of "HH:MM"; 0 when it is no time of day."""
+    found = CLOCK.fullmatch(clock)
+    return (int(found[1]) * 60 + int(found[2])) or 1_440 if found is not None else 0
+
+
+def _fill_row(state: State, unit: Unit) -> None:
+    describe(state, unit)
     take_link(state, unit, unit.link)

@@ -54,7 +54,10 @@ class MqttAdapter:
         self._positions = self._line(
             LineSpec(
                 client_id=f"{settings.client_id}-{node}-positions",
-                filters=topics.position_filters(settings.counties),
+                filters=(
+                    *topics.position_filters(settings.counties),
+                    *(topics.junction_filters(settings.counties) if settings.junctions else ()),
+                ),
                 qos=0,
                 mqtt5=False,
                 lasting=False,
@@ -139,7 +142,10 @@ class MqttAdapter:
         return Line(spec, settings, ears, backoff)
 
     def _position_heard(self, topic: str, payload: bytes, _: Receipt) -> None:
-        self._intake.read(topic, payload, self._clock.wall_ns())
+        fact = self._intake.read(topic, payload, self._clock.wall_ns())
+        if fact is not None:  # a junction's report; what a lost one said, the next one says
+            assert self._door is not None, "a message before run"
+            self._door.feed(fact)
 
     def _event_heard(self, topic: str, payload: bytes, receipt: Receipt) -> None:
         fact = self._intake.read(topic, payload, self._clock.wall_ns())

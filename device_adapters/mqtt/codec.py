@@ -11,8 +11,17 @@ from typing import Annotated, Literal, NamedTuple, TypeVar
 import msgspec
 
 from core.effects import OrderUnit
-from core.events import Ack, Link, OrderAcked, UnitCalled, UnitLinked, UnitReported, UnitStatus
-from core.ids import OrderId, UnitId
+from core.events import (
+    Ack,
+    JunctionReported,
+    Link,
+    OrderAcked,
+    UnitCalled,
+    UnitLinked,
+    UnitReported,
+    UnitStatus,
+)
+from core.ids import CountyCode, OrderId, UnitId
 from device_adapters import datum
 
 Reason = Literal[
@@ -27,9 +36,11 @@ Reason = Literal[
     "out_of_range",
     "null_island",
     "future",
+    "too_often",
 ]
 SPEED_CM_S_MAX = 65_535
 COURSE_TURN = 36_000
+DELAY_S_MAX = 3_600  # a longer wait is a closed road, and a desk closes roads
 TST_MAX = 2**32 - 1
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Json = TypeVar("Json", bound="_Said")
@@ -118,6 +129,17 @@ class AckSaid(_Said, kw_only=True, gc=False):
     reason: str = ""
 
 
+class JunctionSaid(_Said, kw_only=True, gc=False):
+    """`…/junctions/{id}/traffic`."""
+
+    lat: float
+    lon: float
+    delay_s: float
+    "How long whoever comes to the junction waits; 0 when there is nothing to wait for any more."
+    tst: float = 0
+    crs: str = "wgs84"
+
+
 class OrderSays(msgspec.Struct, kw_only=True):
     """`…/orders`, fields in the contract's order; `cancelled` only when it is true."""
 
@@ -140,6 +162,7 @@ _EVENT = msgspec.json.Decoder(EventSaid)
 _CRY = msgspec.json.Decoder(CrySaid)
 _LINK = msgspec.json.Decoder(LinkSaid)
 _ACK = msgspec.json.Decoder(AckSaid)
+_JUNCTION = msgspec.json.Decoder(JunctionSaid)
 _ENCODER = msgspec.json.Encoder()
 _BARE_LINKS: dict[bytes, Link] = {
     b"online": "online",
@@ -216,6 +239,26 @@ def decode_ack(payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: int) -
         tst=_time(said.tst, at_ns, future_s_max),
         seq=said.seq,
         reason=said.reason,
+    )
+
+
+def decode_junction(
+    payload: bytes, county: CountyCode, junction: str, at_ns: int, future_s_max: int
+) -> JunctionReported:
+    """Return how long vehicles wait at a junction, in whole seconds."""
+    said = _read(_JUNCTION, payload, UnitId(junction))
+    if not 0 <= said.delay_s <= DELAY_S_MAX:
+        raise WireError("out_of_range")
+    tst = _time(said.tst, at_ns, future_s_max)
+    lat, lon = _place(said.lat, said.lon, said.crs)
+    return JunctionReported(
+        at_ns=at_ns,
+        lat=lat,
+        lon=lon,
+        delay_s=round(said.delay_s),
+        junction=junction,
+        county=county,
+        tst=tst,
     )
 
 

@@ -18,6 +18,10 @@ from device_adapters.mqtt.settings import MqttSettings
 
 Roster = Callable[[], Mapping[UnitId, tuple[int, CountyCode]]]
 "The units that exist: index and county of each. Asked at every message, so that it can be reloaded."
+JUNCTIONS_MAX = (
+    20_000  # whose last report is remembered; ten times a provincial capital's with lights, a guess
+)
+JUNCTION_EVERY_S = 30  # a junction that reports more often is not heard: each report is a line of the journal
 NOTES_MAX = 10_000  # units whose last refusal is remembered for the log; a guess: as many as a fleet
 
 log = structlog.get_logger(__name__)
@@ -32,6 +36,8 @@ class Intake:
         self._roster = roster
         self._batch = TickBuffer(len(roster()))
         self._last_refusal: dict[str, Reason] = {}
+        self._junction_at_ns: dict[topics.Junction, int] = {}
+        "{junction: when it was heard last}, the newest last."
         self.received: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.late = 0
@@ -42,6 +48,8 @@ class Intake:
         """Return the fact for the door; None when it waits for the tick or was refused."""
         said = topics.parse(topic)
         try:
+            if said is None and (junction := topics.parse_junction(topic)) is not None:
+                return self._junction(junction, payload, at_ns)
             return self._understand(said, payload, at_ns)
         except WireError as wrong:
             self._refuse(said.unit_id if said else "", wrong.reason)
@@ -80,6 +88,20 @@ class Intake:
             self._place(index, payload, said.unit_id, at_ns)
             return None
         return self._event(said, payload, at_ns)
+
+    def _junction(self, junction: topics.Junction, payload: bytes, at_ns: int) -> Fact:
+        self.received["traffic"] += 1
+        if len(payload) > self._payload_bytes_max:
+            raise WireError("too_large")
+        before_ns = self._junction_at_ns.get(junction)
+        if before_ns is not None and at_ns - before_ns < JUNCTION_EVERY_S * 1_000_000_000:
+            raise WireError("too_often")
+        fact = codec.decode_junction(payload, junction.county, junction.junction, at_ns, self._future_s_max)
+        self._junction_at_ns.pop(junction, None)
+        self._junction_at_ns[junction] = at_ns
+        if len(self._junction_at_ns) > JUNCTIONS_MAX:
+            del self._junction_at_ns[next(iter(self._junction_at_ns))]
+        return fact
 
     def _place(self, index: int, payload: bytes, unit_id: UnitId, at_ns: int) -> None:
         fix = codec.decode_position(payload, unit_id, at_ns, self._future_s_max)

@@ -30,6 +30,8 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     "Prefix of our client ids, `{prefix}-{node}-positions` and `…-events`; the broker keeps events under it."
     counties: tuple[str, ...] = ()
     "County codes to listen to; empty: all. The roster decides what is accepted; this, what is sent to us."
+    junctions: bool = False
+    "Listen to junctions' reports of delays too; the broker must let us (docs/run/mosquitto.acl)."
     keepalive_s: int = 15
     "A connection that carries nothing, not even our probes, is given up after this and up to 2 s more."
     session_expiry_s: int = 86_400

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The topic tree `g110/v1/{county}/units/{unit}/{leaf}`: read, made, subscribed to. Pure.
 
+Beside the units, `g110/v1/{county}/junctions/{id}/traffic`: what traffic lights or their house say of a junction.
+
 `county` is the GB/T 2260 code, six digits; `unit` is `[A-Za-z0-9_-]{1,32}`, so that no unit's name can hold a
 level or a wildcard of its own.
 """
@@ -23,6 +25,18 @@ _UPWARD = re.compile(
 )
 
 
+_JUNCTION = re.compile(
+    rf"{ROOT}/(?P<county>[0-9]{{6}})/junctions/(?P<junction>[A-Za-z0-9_-]{{1,32}})/traffic"
+)
+
+
+class Junction(NamedTuple):
+    """Which junction is spoken of."""
+
+    county: CountyCode
+    junction: str
+
+
 class Topic(NamedTuple):
     """Who speaks, from where, about what."""
 
@@ -38,6 +52,13 @@ def parse(topic: str) -> Topic | None:
     if match is None:
         return None
     return Topic(CountyCode(match["county"]), UnitId(match["unit"]), match["leaf"])
+
+
+@lru_cache(maxsize=TOPICS_REMEMBERED)
+def parse_junction(topic: str) -> Junction | None:
+    """Return the junction a topic is about, or None when it is about none."""
+    match = _JUNCTION.fullmatch(topic)
+    return None if match is None else Junction(CountyCode(match["county"]), match["junction"])
 
 
 def orders(county: CountyCode, unit_id: UnitId) -> str:
@@ -58,6 +79,11 @@ def presence(county: CountyCode, node: str) -> str:
 def position_filters(counties: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the subscriptions of the positions connection; no county named means every county."""
     return tuple(f"{ROOT}/{county}/units/+/{POSITION}" for county in _or_all(counties))
+
+
+def junction_filters(counties: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the subscriptions to junctions."""
+    return tuple(f"{ROOT}/{county}/junctions/+/traffic" for county in _or_all(counties))
 
 
 def event_filters(counties: Iterable[str] = ()) -> tuple[str, ...]:

@@ -80,6 +80,23 @@ class Unit:
     "Newest version of each order this radio has had."
 
 
+def nets_of(county: County, rng: np.random.Generator) -> dict[str, Streets]:
+    """Return where each kind of police of a county moves; `patrol` is on the streets of its towns."""
+    nets = {"patrol": towns(county, rng)}
+    if county.port:
+        nets["maritime"] = sea_lanes(county, rng)
+    if county.airport is not None:
+        nets["airport"] = apron(county.airport, rng)
+    if county.rail:
+        nets["rail"] = rail_line(county, rng)
+    return nets
+
+
+def fleet_chance(county: County, seed: int) -> np.random.Generator:
+    """Return the chance of a county's fleet; its streets are the first that is drawn from it."""
+    return np.random.default_rng([seed, int(county.code), 2])
+
+
 class CountyFleet:
     """The units of one county, whose radios share one gateway."""
 
@@ -97,10 +114,10 @@ class CountyFleet:
         self.compress = compress
         self.signed = self.declined = self.repeated = self.unreadable = 0
         self._epoch_s = epoch_s
-        self._rng = np.random.default_rng([seed, int(county.code), 2])
+        self._rng = fleet_chance(county, seed)
         self._agenda: list[tuple[float, int, Unit, Step, int]] = []
         self._serial = 0
-        nets = self._nets()
+        nets = nets_of(county, self._rng)
         every = [float(self._rng.uniform(*fix_every_s)) for _ in units]
         self._units: dict[str, Unit] = {
             unit.unit_id: self._parked(unit, nets.get(unit.police_type, nets["patrol"]), every_s)
@@ -217,16 +234,6 @@ class CountyFleet:
         self._patrol(unit, unit.streets.nearest(here.lat, here.lon), now)
 
     # Helpers
-
-    def _nets(self) -> dict[str, Streets]:
-        nets = {"patrol": towns(self.county, self._rng)}
-        if self.county.port:
-            nets["maritime"] = sea_lanes(self.county, self._rng)
-        if self.county.airport is not None:
-            nets["airport"] = apron(self.county.airport, self._rng)
-        if self.county.rail:
-            nets["rail"] = rail_line(self.county, self._rng)
-        return nets
 
     def _parked(self, unit: RosterUnit, streets: Streets, every_s: float) -> Unit:
         corner = int(self._rng.integers(len(streets.lat)))

@@ -13,7 +13,10 @@ from core.events import (
     CallReceived,
     CommandGiven,
     Fact,
+    JunctionReported,
     OrderAcked,
+    RoadsLoaded,
+    RoadsRebuilt,
     TimerFired,
     UnitCalled,
     UnitReported,
@@ -24,7 +27,17 @@ FACT_ENCODER = msgspec.msgpack.Encoder()
 FACT_DECODER: msgspec.msgpack.Decoder[AnyFact] = msgspec.msgpack.Decoder(AnyFact)
 DECISION_ENCODER = msgspec.json.Encoder()
 CHAIN_START = bytes(32)
-SENT_AGAIN = (CallerFound, CommandGiven, OrderAcked, TimerFired, UnitCalled, UnitReported)
+SENT_AGAIN = (
+    CallerFound,
+    CommandGiven,
+    JunctionReported,
+    OrderAcked,
+    RoadsLoaded,
+    RoadsRebuilt,
+    TimerFired,
+    UnitCalled,
+    UnitReported,
+)
 
 
 class Numbered(msgspec.Struct, frozen=True, gc=False):

@@ -15,6 +15,7 @@ from core.effects import (
     OrderIssued,
     OrderUpdated,
     RecommendationMade,
+    RoadUpdated,
     ServiceDegraded,
     ServiceRestored,
     UnitUpdated,
@@ -34,6 +35,7 @@ DECISION_TYPES: tuple[type[Decision], ...] = (
     IncidentUpdated,
     UnitUpdated,
     CallbackUpdated,
+    RoadUpdated,
     WarningRaised,
     ServiceDegraded,
     ServiceRestored,
@@ -59,6 +61,8 @@ def state_key(decision: Decision) -> str:
             return f"unit:{decision.unit_id}"
         case CallbackUpdated():
             return f"callback:{decision.callback_id}"
+        case RoadUpdated():
+            return f"road:{decision.road_id}"
         case _:
             return ""
 
@@ -74,6 +78,8 @@ def is_last(decision: Decision) -> bool:
             return decision.state in FINAL
         case CallbackUpdated():
             return decision.state in ENDED
+        case RoadUpdated():
+            return decision.state == "open"
         case _:
             return False
 

@@ -95,6 +95,7 @@ KINDS = (
     *("call.take", "call.classify", "incident.level", "incident.close", "unit.set", "coffee.make"),
     *("incident.locate", "order.accept") * 2,
     "order.cancel",
+    "plan.step",
 )
 
 
@@ -355,7 +356,7 @@ def _timer(state: State, second: float, n: int, m: int) -> TimerFired:
 def _command(state: State, name: str, second: float, n: int, m: int) -> CommandGiven:
     """A command: about a waiting incident every second time."""
     lat, lon = place(*(SPOTS[(n + m) % len(SPOTS)] or (0, 0)))
-    waiting = [IncidentId(member) for member in state.incidents_waiting.first(8)]
+    waiting = [IncidentId(member) for member in state.incidents_waiting.first(state.now_ms, 8)]
     incidents = [*waiting, *state.incidents] if m % 2 else [*state.incidents]
     units = [*state.unit_ids, UnitId("")] if name == "order.accept" else state.unit_ids
     said = (*STATUSES, "asleep")[(n + m) % 10]

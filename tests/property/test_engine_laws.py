@@ -165,7 +165,7 @@ def test_the_queues_hold_whom_they_should(history: History) -> None:
             (state.calls_waiting, ringing, {n: one.urgency_ms for n, one in state.calls.items()}),
             (state.incidents_waiting, need_unit, {n: one.urgency_ms for n, one in state.incidents.items()}),
         ):
-            held = {name: key_ms for name, key_ms, _ in queue.items()}
+            held = {name: queue.urgency_ms(name, state.now_ms) for name, _, _, _ in queue.items()}
             assert set(held) <= whom
             assert held == {name: keys[name] for name in held}  # type: ignore[index]
             if not history.full:
@@ -235,7 +235,7 @@ def test_whoever_waits_for_a_unit_gets_one_when_all_come_free(history: History) 
         if not state.incidents_waiting and not state.orders:
             break
 
-    for member in state.incidents_waiting.first(100):
+    for member in state.incidents_waiting.first(state.now_ms, 100):
         incident = state.incidents[member]  # type: ignore[index]
         near = incident.lat is not None and incident.lat < 29
         able = {"drowning": {"boat"}, "flying": set[str]()}.get(incident.category, set(UNITS))

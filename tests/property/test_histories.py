@@ -174,7 +174,7 @@ def _reached(history: History) -> set[str]:
             if state.incidents[name].wants_unit:
                 came = isinstance(fact, CallerFound)
                 found.add(f"a better place {'that came while it was awaited' if came else 'awaited in vain'}")
-        waiting = set(state.incidents_waiting.first(100))
+        waiting = set(state.incidents_waiting.first(state.now_ms, 100))
         awaiting = {n for n, one in state.incidents.items() if one.released and one.coarse and one.awaited}
     return found
 

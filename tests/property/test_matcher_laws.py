@@ -5,11 +5,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.dispatch.matcher import Ranking, rank_units, to_candidates
+from core.dispatch import costs
+from core.dispatch.matcher import Question, Ranking, rank_units
+from core.dispatch.reasons import to_candidates
 from core.geodesy import distance_m, radii_near
 from core.ids import CountyCode, UnitId
 from core.kernels import fixes, rank, twins, warm
@@ -106,12 +109,7 @@ def ask(units: list[Unit], lat: float | None, lon: float | None, need: int, name
     return rank_units(
         columns_of(units),
         POLICY,
-        lat=lat,
-        lon=lon,
-        county_index=1,
-        need_mask=need,
-        now_ms=NOW_S * 1000,
-        excluded_rows=named,
+        Question(lat=lat, lon=lon, county=1, need_mask=need, now_ms=NOW_S * 1000, excluded_rows=named),
     )
 
 
@@ -175,16 +173,28 @@ def test_the_rank_kernel_and_its_twin_agree_to_the_last_bit(
 ) -> None:
     units, lat, lon = fleet
     columns = columns_of(units)
-    asked = np.array([len(units), 1, NOW_S * 1000, 1, located, 30_000, 1, 120_000, 1, 2, 60_000], np.int64)
-    shape = np.array([lat * 1e7, lon * 1e7, *radii_near(lat), MS_PER_M], np.float64)
-    rows = np.array(sorted(named), np.int64)
+    question = Question(
+        lat=lat if located else None, lon=lon, now_ms=NOW_S * 1000, county=1, excluded_rows=named
+    )
+    policy = msgspec.structs.replace(POLICY, coverage_cost_s=60)
+    asked = costs.asked(len(units), 1, question, policy)
+    shape = costs.shaped(question, policy, [""], None)
 
-    def outcome(nearest: Any) -> tuple[int, bytes, bytes]:
-        best, counts = np.zeros((4, rank.KEPT), np.int64), np.zeros(rank.COUNTED, np.int64)
-        able = nearest(columns.narrow, columns.wide, asked, shape, rows, best, counts)
-        return int(able), best.tobytes(), counts.tobytes()
+    def outcome(bound: Any, within: Any, weigh: Any) -> tuple[Any, ...]:
+        bounds, counts = np.zeros(len(units), np.int64), np.zeros(rank.COUNTED, np.int64)
+        first, best = np.zeros((2, 4), np.int64), np.zeros((3, rank.KEPT), np.int64)
+        able = int(
+            bound(columns.narrow, columns.wide, asked, shape, costs.apart(question), bounds, first, counts)
+        )
+        rows = np.zeros(len(units), np.int64)
+        found = int(within(bounds, 900_000, 0, -1, rows))
+        chosen = np.array([rows[:found], rows[:found], rows[:found] % 5, rows[:found] % 3 - 1], np.int64)
+        kept = int(weigh(columns.narrow, columns.wide, asked, shape, chosen, best, 0))
+        return able, kept, *(made.tobytes() for made in (bounds, counts, first, rows, best))
 
-    assert outcome(rank.nearest) == outcome(twins()["rank.nearest"])
+    twin = twins()
+    ours = outcome(rank.bound, rank.within, rank.weigh)
+    assert ours == outcome(twin["rank.bound"], twin["rank.within"], twin["rank.weigh"])
 
 
 @given(st.floats(-80, 80), st.floats(-180, 180), st.floats(-0.9, 0.9), st.floats(-0.9, 0.9))

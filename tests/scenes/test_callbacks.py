@@ -115,7 +115,7 @@ def test_a_caller_who_rings_again_soon_has_the_place_of_the_first_ring() -> None
         << Shows("callback.updated", state="returned", rings=2, reason="c5")
         << Shows("drop_timer", key="callback:b4")
     )
-    assert play.engine.state.calls_waiting.first(2) == ["c5", "c3"]
+    assert play.engine.state.calls_waiting.first(play.engine.state.now_ms, 2) == ["c5", "c3"]
     assert len(play.engine.state.incidents) == 2, "it joins the incident of the call given up"
 
 

@@ -121,13 +121,13 @@ def test_a_caller_goes_on_talking_when_the_desk_has_closed_their_incident() -> N
 
 def test_classifying_a_ringing_call_moves_it_in_the_queue() -> None:
     play = Play(answer="seats") >> call("a", 2) >> call("b", 3, spot=(5000, 0))
-    assert play.engine.state.calls_waiting.first(2) == ["c2", "c3"]
+    assert play.engine.state.calls_waiting.first(play.engine.state.now_ms, 2) == ["c2", "c3"]
 
     play >> command("call.classify", 4, call_id=CallId("c3"), level=1)
 
     urgency_ms = at(3) // 1_000_000 - 3_600_000
     _ = play << Shows("call.waiting", call_id="c3", level=1, urgency_ms=urgency_ms)
-    assert play.engine.state.calls_waiting.first(2) == ["c3", "c2"]
+    assert play.engine.state.calls_waiting.first(play.engine.state.now_ms, 2) == ["c3", "c2"]
     _ = play >> command("call.take", 5, call_id=CallId("c3")) << AnswerCaller(leg=Leg("leg-b"))
 
 

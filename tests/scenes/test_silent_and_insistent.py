@@ -143,7 +143,7 @@ def test_an_insistent_caller_waits_behind_others_but_rings_and_is_answered() -> 
 
     play >> call("b", 600, spot=(5000, 0))
 
-    assert play.engine.state.calls_waiting.first(2) == ["c3", "c2"]
+    assert play.engine.state.calls_waiting.first(play.engine.state.now_ms, 2) == ["c3", "c2"]
     _ = play >> fires("answer:c2", 600) << AnswerCaller(leg=LEG)
 
 
@@ -189,12 +189,12 @@ def test_a_desk_that_classifies_the_call_vouches_for_it() -> None:
 def test_a_desk_that_classifies_a_ringing_call_lifts_the_demotion() -> None:
     play = Play(answer="seats") >> call("a", 2, caller=WANG, calls_in_hour=31)
     play >> call("b", 10, spot=(5000, 0))
-    assert play.engine.state.calls_waiting.first(2) == ["c3", "c2"]
+    assert play.engine.state.calls_waiting.first(play.engine.state.now_ms, 2) == ["c3", "c2"]
 
     play >> command("call.classify", 11, call_id=CallId("c2"), category="theft")
 
     _ = play << Shows("call.waiting", demoted=False, urgency_ms=at(2) // 1_000_000 - 900_000)
-    assert play.engine.state.calls_waiting.first(2) == ["c2", "c3"]
+    assert play.engine.state.calls_waiting.first(play.engine.state.now_ms, 2) == ["c2", "c3"]
 
 
 def test_a_desk_may_send_a_unit_for_an_insistent_caller() -> None:

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A snapshot of the version before this one is read; one of a version to come is not."""
 
+from typing import Any
+
 import msgspec
 
 from core import snapshot
-from core.ids import IncidentId
+from core.ids import CallId, IncidentId
 from tests.play import Play, Shows, abandoned, answered, call, command, found, place, town
 
 OF_THIS_VERSION = ("callbacks", "departed", "incident_of_caller", "vague_places", "sent_for")
+OF_LINES = {"calls_waiting": "callers_in_line", "incidents_waiting": "incidents_in_line"}
 
 
 def _written_before(play: Play, number: int) -> bytes:
     """Return the snapshot as a version wrote it that knew none of the new fields."""
-    saved = msgspec.msgpack.decode(snapshot.take(play.engine))
+    saved = _keyed(msgspec.msgpack.decode(snapshot.take(play.engine)))
     for name in OF_THIS_VERSION:
         del saved[name]
     for incident in saved["incidents"]:
@@ -31,6 +34,17 @@ def _written_before(play: Play, number: int) -> bytes:
         for name in ("number", "since_ns", "silence", "demoted", "callback_id", "locate_at", "position"):
             del one[name]
     return msgspec.msgpack.encode({**saved, "format": number})
+
+
+def _keyed(saved: dict[str, Any]) -> dict[str, Any]:
+    """Put one number for each who waits, in place of level and time."""
+    head_start_s = saved["settings"]["head_start_s"]
+    for before, now in OF_LINES.items():
+        saved[before] = [
+            (member, since_ms - head_start_s[level - 1] * 1000, protected)
+            for member, level, since_ms, protected in saved.pop(now)
+        ]
+    return saved
 
 
 def test_a_snapshot_of_the_version_before_goes_on_with_its_calls_and_places() -> None:
@@ -56,7 +70,7 @@ def test_a_snapshot_of_the_version_before_goes_on_with_its_calls_and_places() ->
 def test_a_mast_in_an_older_snapshot_is_no_place_to_link_calls_by() -> None:
     play = Play() >> call("a", 2, None, caller="13800138000") >> found("a", 3, source="cell")
     saved = msgspec.msgpack.decode(snapshot.take(play.engine))
-    saved |= {"format": 2, "places": saved["vague_places"]}
+    saved = _keyed(saved) | {"format": 2, "places": saved["vague_places"]}
     del saved["vague_places"], saved["sent_for"]
 
     restored = snapshot.restore(msgspec.msgpack.encode(saved))
@@ -66,4 +80,22 @@ def test_a_mast_in_an_older_snapshot_is_no_place_to_link_calls_by() -> None:
 
 
 def test_a_snapshot_of_a_version_to_come_is_left_alone() -> None:
-    assert snapshot.restore(_written_before(town(), 4)) is None
+    assert snapshot.restore(_written_before(town(), snapshot.FORMAT + 1)) is None
+
+
+def test_who_waits_in_an_older_snapshot_keeps_their_place_and_their_level() -> None:
+    play = Play(answer="seats") >> call("a", 2, spot=None) >> call("b", 3, spot=(5000, 0))
+    play >> command("call.classify", 4, call_id=CallId("c3"), level=1)
+    before = play.engine.state.calls_waiting.items()
+
+    restored = snapshot.restore(msgspec.msgpack.encode(_keyed(_taken(play)) | {"format": 3}))
+
+    assert restored is not None
+    state = restored.state
+    assert state.calls_waiting.items() == before
+    assert state.calls_waiting.first(state.now_ms, 2) == ["c3", "c2"]
+
+
+def _taken(play: Play) -> dict[str, Any]:
+    saved: dict[str, Any] = msgspec.msgpack.decode(snapshot.take(play.engine))
+    return saved

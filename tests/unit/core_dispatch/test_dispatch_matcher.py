@@ -6,7 +6,8 @@ from collections.abc import Collection
 import numpy as np
 import pytest
 
-from core.dispatch.matcher import EXCLUDED, Ranking, rank_units, to_candidates
+from core.dispatch.matcher import EXCLUDED, Question, Ranking, rank_units
+from core.dispatch.reasons import to_candidates
 from core.effects import Reason
 from core.geodesy import distance_m
 from core.ids import CountyCode, UnitId
@@ -54,16 +55,20 @@ class City:
         need: int = 0,
         named: Collection[int] = (),
         county: int = HOME,
+        police_type: int = 0,
     ) -> Ranking:
         return rank_units(
             self.columns,
             self.settings,
-            lat=lat,
-            lon=lon,
-            county_index=county,
-            need_mask=need,
-            now_ms=NOW_S * 1000,
-            excluded_rows=named,
+            Question(
+                lat=lat,
+                lon=lon,
+                county=county,
+                need_mask=need,
+                now_ms=NOW_S * 1000,
+                excluded_rows=named,
+                police_type=police_type,
+            ),
         )
 
 
@@ -93,7 +98,11 @@ def test_every_unit_that_cannot_go_is_counted_for_its_reason() -> None:
     city.unit(31.0, capabilities=2)
     declined = city.unit(capabilities=2)
 
-    ranking = city.rank(need=2, named=[declined, declined])
+    city.columns.police_types += ["patrol", "traffic"]
+    city.columns.police_type[:] = 2
+    other = city.unit(capabilities=2)
+
+    ranking = city.rank(need=2, named=[declined, declined, other], police_type=2)
 
     assert ranking.considered == 1
     assert ranking.excluded == dict.fromkeys(EXCLUDED.values(), 1)
@@ -159,7 +168,7 @@ def test_the_reasons_say_what_each_second_is_for() -> None:
     assert (candidate.eta_s, candidate.position_age_s) == (travel_s, 50)
     assert candidate.reasons == (
         Reason(kind="travel", seconds=travel_s, distance_m=candidate.distance_m, speed_kmh=40.0, detour=1.4),
-        Reason(kind="position_age", seconds=20.0, age_s=50.0),
+        Reason(kind="position_age", seconds=20.0, age_s=50.0, uncertainty_m=0.0),
         Reason(kind="other_county", seconds=120.0, county="330303"),
     )
     assert candidate.cost_s == round(travel_s + 140, 3)

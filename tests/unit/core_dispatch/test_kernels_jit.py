@@ -5,48 +5,52 @@ import ast
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import BuiltinFunctionType
 
 import pytest
 
-from core.kernels import faults, kernels, twins, warm
+from core.kernels import _jit, faults, heap, kernels, twins, warm
 
 ROOT = Path(__file__).parents[3]
 
 START = """
 import json, os, sys, tempfile
+from core.dispatch.urgency import as_table, plain
 from core.kernels import _cache, _jit, heap
 _jit._load_all = lambda: None
-for name in set(_jit._KERNELS) - {"heap.ahead", "heap._before"}:
-    del _jit._KERNELS[name]
-table = heap.empty_heap(4)
-for slot, key in enumerate((7, 3, 9)):
-    heap.push(table, slot, key, 0)
+table = heap.empty_table(as_table((plain(900),)), 4, 4)
 %s
-before = heap.ahead(table, 0)
+for name in set(_jit._KERNELS) - {"heap._counts", "heap._heap_of"}:
+    if not name.startswith(("__main__", %r)):
+        del _jit._KERNELS[name]
+before = heap._counts(table, 1, 5)
 report = _jit.warm()
-print(json.dumps([report, _jit.faults(), before, heap.ahead(table, 0), "numba" in sys.modules]))
+print(json.dumps([report, _jit.faults(), before, heap._counts(table, 1, 5), "numba" in sys.modules]))
 """
 
 SWAP = """
 import random, threading
 from core.dispatch.queue import DispatchQueue
-from core.kernels import faults, warm
-queue, truth, city = DispatchQueue(500), [], random.Random(110)
+from core.dispatch.urgency import plain
+from core.kernels import _jit, faults, warm
+_jit._load_all = lambda: None
+queue, truth, city = DispatchQueue(500, (plain(0),)), [], random.Random(110)
 warming = threading.Thread(target=warm)
 turn = 0
 def work():
     global turn
     turn += 1
-    key = city.randrange(50)
-    queue.push(str(turn), key)
-    truth.append((key, turn))
+    since_ms = city.randrange(50)
+    queue.push(str(turn), 1, since_ms, 60)
+    truth.append((since_ms, turn))
     if len(truth) > 60:
         truth.sort()
-        assert queue.pop() == str(truth.pop(0)[1]), "a pop went wrong"
-    assert queue.first(3) == [str(turn) for _, turn in sorted(truth)[:3]], "the order went wrong"
+        assert queue.pop(60) == str(truth.pop(0)[1]), "a pop went wrong"
+    assert queue.first(60, 3) == [str(turn) for _, turn in sorted(truth)[:3]], "the order went wrong"
 work()
 warming.start()
 while warming.is_alive():
@@ -56,11 +60,36 @@ for _ in range(500):
 assert not faults(), faults()
 """
 
+GIL = """
+import sys, threading
+import numpy as np
+from core.kernels import _jit
+_jit._load_all = lambda: None
+def spin(words, at, turns_max):
+    turns = 0
+    while words[0] == 0 and turns < turns_max:
+        turns += 1
+        words[at] = turns  # `at` could be 0 for all the compiler knows: it reads words[0] anew each time
+    return turns
+_jit.kernel("i8(i8[::1], i8, i8)", trial=lambda: (np.ones(2, np.int64), 1, 5), long=%s)(spin)
+assert set(_jit.warm().values()) == {"compiled"}, _jit.faults()
+words, turns_max, turns = np.zeros(2, np.int64), %s, []
+spinning = threading.Thread(target=lambda: turns.append(spin(words, 1, turns_max)))
+spinning.start()
+while words[1] == 0:
+    pass
+words[0] = 1  # we can say stop only if the kernel has let go of the GIL
+spinning.join()
+sys.exit(0 if turns[0] < turns_max else 3)
+"""
+HELD = 3
+
 
 class Start:
     """One start of a process with its caches under one folder, and what it reported."""
 
-    def __init__(self, home: Path, act: str = "", **environ: str) -> None:
+    def __init__(self, home: Path, act: str = "", beside: str = "__main__", **environ: str) -> None:
+        """`act` is done before the kernels are warmed: two of the queue and those of the module `beside`."""
         own = {
             "HOME": str(home),
             "XDG_CACHE_HOME": str(home / "xdg"),
@@ -68,7 +97,7 @@ class Start:
             "PATH": os.environ["PATH"],
         }
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", START % act],
+            [sys.executable, "-W", "error", "-c", START % (act, beside)],
             env={**own, "NUMBA_CACHE_DIR": str(home / "chosen"), **environ},
             cwd=ROOT,
             capture_output=True,
@@ -78,8 +107,27 @@ class Start:
         )
         assert done.returncode == 0, done.stderr
         report, self.faults, before, after, self.numba_loaded = json.loads(done.stdout)
-        assert (before, after) == (1, 1), "every start gives the same answers, before and after warm()"
+        assert (before, after) == (900_005, 900_005), (
+            "every start gives the same answers, before and after warm()"
+        )
+        self.report = report
         self.hows = set(report.values())
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which one start has compiled and sealed."""
+    home = tmp_path_factory.mktemp("filled")
+    first = Start(home)
+    assert (first.hows, first.faults) == ({"compiled"}, [])
+    return home
+
+
+@pytest.fixture
+def home(filled: Path, tmp_path: Path) -> Path:
+    """A copy of it for one scene."""
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    return tmp_path
 
 
 def the_folder(home: Path) -> Path:
@@ -87,10 +135,9 @@ def the_folder(home: Path) -> Path:
     return folder
 
 
-def test_the_second_start_loads_what_the_first_compiled(tmp_path: Path) -> None:
-    first, second = Start(tmp_path), Start(tmp_path)
+def test_the_second_start_loads_what_the_first_compiled(home: Path) -> None:
+    second = Start(home)
 
-    assert (first.hows, first.faults) == ({"compiled"}, [])
     assert (second.hows, second.faults) == ({"cached"}, [])
 
 
@@ -140,28 +187,26 @@ def test_with_no_cache_anywhere_kernels_are_compiled_and_not_kept(tmp_path: Path
     assert len(start.faults) == 3
 
 
-def test_a_file_cut_short_is_noticed_before_it_is_read(tmp_path: Path) -> None:
-    Start(tmp_path)
-    for kept in the_folder(tmp_path).rglob("*.nbc"):
+def test_a_file_cut_short_is_noticed_before_it_is_read(home: Path) -> None:
+    for kept in the_folder(home).rglob("*.nbc"):
         kept.write_bytes(kept.read_bytes()[:-100])
 
-    damaged, after = Start(tmp_path), Start(tmp_path)
+    damaged, after = Start(home), Start(home)
 
     assert (damaged.hows, damaged.faults) == ({"compiled"}, [])
     assert after.hows == {"cached"}
 
 
 @pytest.mark.parametrize("suffix", [".nbc", ".nbi"])
-def test_a_corrupt_file_under_a_true_seal_costs_the_cache_not_the_start(tmp_path: Path, suffix: str) -> None:
-    Start(tmp_path)
-    folder = the_folder(tmp_path)
+def test_a_corrupt_file_under_a_true_seal_costs_the_cache_not_the_start(home: Path, suffix: str) -> None:
+    folder = the_folder(home)
     for kept in folder.rglob(f"*{suffix}"):
         kept.write_bytes(b"garbage")
     reseal = (
         f"from pathlib import Path; f = Path({str(folder)!r}); (f / 'seal').write_text(_cache._digest(f))"
     )
 
-    damaged, after, healed = Start(tmp_path, reseal), Start(tmp_path), Start(tmp_path)
+    damaged, after, healed = Start(home, reseal), Start(home), Start(home)
 
     assert damaged.hows == {"compiled"}
     assert "UnpicklingError" in damaged.faults[0]
@@ -178,61 +223,84 @@ def test_a_full_disk_costs_the_cache_not_the_start(tmp_path: Path) -> None:
     assert (after.hows, after.faults) == ({"compiled"}, [])
 
 
-def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
-    Start(tmp_path)
+def test_a_folder_of_somebody_else_is_refused(home: Path) -> None:
 
-    stranger = Start(tmp_path, "os.geteuid = lambda: 4242")
+    stranger = Start(home, "os.geteuid = lambda: 4242")
 
     assert stranger.hows == {"compiled"}
     assert all("belongs to user" in fault for fault in stranger.faults)
     assert len(stranger.faults) == 3
 
 
-def test_a_folder_others_may_write_to_is_refused(tmp_path: Path) -> None:
-    Start(tmp_path)
-    the_folder(tmp_path).chmod(0o777)
+def test_a_folder_others_may_write_to_is_refused(home: Path) -> None:
+    the_folder(home).chmod(0o777)
 
-    start = Start(tmp_path)
+    start = Start(home)
 
     assert "others may write" in start.faults[0]
 
 
-def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
-    Start(tmp_path)
-    folder = the_folder(tmp_path)
-    folder.rename(tmp_path / "moved")
-    folder.symlink_to(tmp_path / "moved")
+def test_a_link_in_place_of_the_folder_is_refused(home: Path) -> None:
+    folder = the_folder(home)
+    folder.rename(home / "moved")
+    folder.symlink_to(home / "moved")
 
-    start = Start(tmp_path)
+    start = Start(home)
 
     assert "NotADirectoryError" in start.faults[0]
 
 
-def test_a_second_filler_leaves_the_folder_to_the_first(tmp_path: Path) -> None:
-    Start(tmp_path)
-    folder = the_folder(tmp_path)
+def test_a_second_filler_leaves_the_folder_to_the_first(home: Path) -> None:
+    folder = the_folder(home)
     (folder / "seal").unlink()
 
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        second = Start(tmp_path)
+        second = Start(home)
 
     assert "BlockingIOError" in second.faults[0]
     assert not (folder / "seal").exists()
 
 
-def test_only_the_last_few_upgrades_keep_their_folder(tmp_path: Path) -> None:
+def test_only_the_last_few_upgrades_of_a_module_keep_their_folder(tmp_path: Path) -> None:
     for age in range(9):
-        old = tmp_path / "chosen" / f"numba-{age:016x}"
+        old = tmp_path / "chosen" / f"numba-heap-{age:016x}"
         old.mkdir(parents=True)
         os.utime(old, (age, age))
-    (tmp_path / "chosen" / "not-ours").mkdir()
+    others = {"not-ours", f"numba-other-{0:016x}", f"numba-heap-other-{0:016x}"}
+    for name in others:
+        (tmp_path / "chosen" / name).mkdir()
 
     Start(tmp_path)
 
-    kept = {path.name for path in (tmp_path / "chosen").iterdir()}
-    assert len(kept) == 1 + 4 + 1
-    assert {"not-ours", f"numba-{8:016x}"} <= kept
+    kept = {path.name for path in (tmp_path / "chosen").iterdir()} - others
+    assert len(kept) == 1 + 4
+    assert f"numba-heap-{8:016x}" in kept
+    assert all((tmp_path / "chosen" / name).is_dir() for name in others)
+
+
+CHANGED = """
+import core.kernels.fixes
+sources = _jit._sources
+_jit._sources = lambda module: [*sources(module), *([b"another line"] if module == "heap" else [])]
+"""
+
+
+def test_a_change_of_one_module_leaves_the_others_compiled(tmp_path: Path) -> None:
+    before = Start(tmp_path, "import core.kernels.fixes", beside="fixes.")
+
+    after = Start(tmp_path, CHANGED, beside="fixes.")
+
+    assert before.hows == {"compiled"}
+    assert after.report == {"fixes.apply": "cached", "heap._counts": "compiled", "heap._heap_of": "compiled"}
+
+
+def test_a_module_depends_on_the_text_of_those_whose_constants_it_takes() -> None:
+    folder = ROOT / "core/kernels"
+
+    for module, names in (("heap", []), ("fixes", ["layout.py"])):
+        texts = [folder / name for name in ("_cache.py", "_jit.py", f"{module}.py", *names)]
+        assert _jit._sources(module) == [path.read_bytes() for path in texts]
 
 
 def test_a_kernel_that_differs_from_its_twin_stays_python(tmp_path: Path) -> None:
@@ -254,8 +322,36 @@ def test_every_kernel_of_the_house_warms_without_a_fault() -> None:
     assert set(report.values()) <= ({"cached", "compiled"} if jit else {"python"})
 
 
-def test_the_swap_while_the_queue_is_at_work_changes_no_answer() -> None:
-    done = subprocess.run([sys.executable, "-c", SWAP], cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="there is no machine code")
+def test_a_warm_kernel_is_called_at_its_own_entry_point() -> None:
+    """numba's dispatcher would ask for the types of the arguments at every call (docs/decisions/0035)."""
+    warm()
+
+    assert isinstance(heap.peek, BuiltinFunctionType)
+
+
+@pytest.mark.parametrize(("long", "turns_max", "code"), [(True, 10**10, 0), (False, 10**8, HELD)])
+def test_only_a_long_kernel_lets_go_of_the_gil(tmp_path: Path, long: bool, turns_max: int, code: int) -> None:
+    environ = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", GIL % (long, turns_max)],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code, done.stderr
+
+
+def test_the_swap_while_the_queue_is_at_work_changes_no_answer(tmp_path: Path) -> None:
+    environ = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", SWAP], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stderr
 

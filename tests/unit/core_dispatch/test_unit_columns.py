@@ -68,6 +68,7 @@ def test_a_unit_is_barred_until_told_else_and_free_ones_are_counted() -> None:
     columns.add()
     assert (columns.free, columns.barred.tolist()) == (0, [Barred.NOT_ON_ROSTER] * 2)
 
+    columns.police_types += ["patrol", "traffic"]
     columns.describe(0, county=3, capabilities=6, police_type=2)
     columns.set_barred(0, Barred.FREE)
     columns.set_barred(0, Barred.FREE)

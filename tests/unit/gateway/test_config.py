@@ -82,6 +82,30 @@ def test_a_roster_is_read(tmp_path: Path) -> None:
     assert (second.police_type, second.county) == ("patrol", "330304")
 
 
+def test_a_roster_may_tell_the_crew_and_the_end_of_the_shift(tmp_path: Path) -> None:
+    rows = "u1,330302,2,8:00\nu2,330302,, 20:30 \nu3,330302,,\n"
+
+    units = read_roster(written(tmp_path, "unit_id,county,crew,shift_end\n" + rows))
+
+    assert [(unit.crew, unit.shift_end) for unit in units] == [(2, "08:00"), (0, "20:30"), (0, "")]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("two,20:00", "line 2: crew 'two' must be a number of officers"),
+        ("-1,20:00", "line 2: crew '-1' must be a number of officers"),
+        ("2,25:00", "line 2: shift_end '25:00' must be a local time such as 20:00"),
+        ("2,2026-07-01 20:00", "line 2: shift_end '2026-07-01 20:00' must be a local time such as 20:00"),
+    ],
+)
+def test_a_crew_or_a_shift_that_cannot_be_is_named(tmp_path: Path, row: str, said: str) -> None:
+    with pytest.raises(RosterError) as wrong:
+        read_roster(written(tmp_path, f"unit_id,county,crew,shift_end\nu1,330302,{row}\n"))
+
+    assert said in str(wrong.value)
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from core.events import UnitCalled, UnitReported
+from core.events import JunctionReported, UnitCalled, UnitReported
 from core.ids import CountyCode, UnitId
 from device_adapters.mqtt.intake import Intake
 from device_adapters.mqtt.settings import MqttSettings
@@ -136,3 +136,49 @@ def test_settings_that_cannot_work_are_refused_at_start(table: dict[str, object]
         msgspec.convert(table, MqttSettings)
 
     assert "secret" not in str(refused.value)
+
+
+TRAFFIC = "g110/v1/330302/junctions/J-17/traffic"
+
+
+def test_a_junctions_delay_is_a_fact_in_wgs84() -> None:
+    fact = intake().read(TRAFFIC, b'{"lat":28.0,"lon":120.7,"delay_s":45.4,"tst":1699999990}', AT_NS)
+
+    assert fact == JunctionReported(
+        at_ns=AT_NS,
+        lat=28.0,
+        lon=120.7,
+        delay_s=45,
+        junction="J-17",
+        county=CountyCode("330302"),
+        tst=1_699_999_990,
+    )
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b'{"lat":28.0,"lon":120.7,"delay_s":-1}', "out_of_range"),
+        (b'{"lat":28.0,"lon":120.7,"delay_s":3601}', "out_of_range"),
+        (b'{"lat":28.0,"lon":120.7}', "unreadable"),
+        (b'{"lat":28.0,"lon":120.7,"delay_s":NaN}', "not_finite"),
+        (b'{"lat":280.0,"lon":120.7,"delay_s":5}', "out_of_range"),
+        (b'{"lat":28.0,"lon":120.7,"delay_s":5,"tst":1700000500}', "future"),
+        (b" " * 8_193, "too_large"),
+    ],
+)
+def test_a_junctions_nonsense_is_refused_by_name(payload: bytes, reason: str) -> None:
+    desk = intake()
+
+    assert desk.read(TRAFFIC, payload, AT_NS) is None
+    assert desk.statistics()[f"rejected_{reason}"] == 1
+
+
+def test_a_junction_that_talks_too_much_is_heard_every_thirty_seconds() -> None:
+    desk, said = intake(), b'{"lat":28.0,"lon":120.7,"delay_s":45}'
+
+    heard = [desk.read(TRAFFIC, said, AT_NS + second * 1_000_000_000) for second in (0, 5, 29, 30, 31)]
+
+    assert [fact is not None for fact in heard] == [True, False, False, True, False]
+    assert desk.read(TRAFFIC.replace("17", "18"), said, AT_NS) is not None
+    assert desk.statistics()["rejected_too_often"] == 3

@@ -56,3 +56,23 @@ def test_with_counties_only_those_are_heard() -> None:
         "g110/v1/330302/units/+/position",
         "g110/v1/330303/units/+/position",
     )
+
+
+def test_a_junction_is_named_by_its_topic() -> None:
+    said = topics.parse_junction("g110/v1/330302/junctions/J-17/traffic")
+
+    assert said == topics.Junction(CountyCode("330302"), "J-17")
+    assert topics.junction_filters(["330302"]) == ("g110/v1/330302/junctions/+/traffic",)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "g110/v1/330302/junctions//traffic",
+        "g110/v1/330302/junctions/J 17/traffic",
+        "g110/v1/33030/junctions/J17/traffic",
+        "g110/v1/330302/units/u1/position",
+    ],
+)
+def test_any_other_topic_is_no_junction(topic: str) -> None:
+    assert topics.parse_junction(topic) is None

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the core is to show, as ratios of one run: the page of results says which were reached and which not."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.compare.result import OURS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One promise: a figure of one row, and its bound."""
+
+    what: str
+    suite: str
+    case: str
+    name: str
+    bound: float
+    figure: str = "ratio"
+    at: Literal["least", "most"] = "least"
+    unit: str = "times"
+    scale: float = 1.0
+    "What the figure is multiplied with to be in `unit`."
+
+    @property
+    def asked(self) -> str:
+        """Return the bound as a reader has it."""
+        return f"{'≥' if self.at == 'least' else '≤'} {self.bound:g} {self.unit}"
+
+    def reached(self, value: float) -> bool:
+        """Tell whether a measured value keeps the promise."""
+        return value >= self.bound if self.at == "least" else value <= self.bound
+
+
+TARGETS: tuple[Target, ...] = (
+    Target(what="mixed load, 10k units, CPU", suite="matcher", case="10k", name="scipy.cKDTree", bound=12),
+    Target(what="mixed load, 100k units, CPU", suite="matcher", case="100k", name="scipy.cKDTree", bound=60),
+    Target(what="mixed load, 10k units, CPU", suite="matcher", case="10k", name="redis", bound=40),
+    *(
+        Target(
+            what=f"top-10 query from Python, {size} units, p99",
+            suite="matcher",
+            case=f"query {size}",
+            name=OURS,
+            figure="p99_us",
+            at="most",
+            bound=30,
+            unit="µs",
+        )
+        for size in ("1k", "10k", "100k")
+    ),
+    Target(
+        what="simulated city, 63 % load: weighted response of the closest unit by distance",
+        suite="policy",
+        case="63 % load weighted response",
+        name="closest idle by distance",
+        bound=1.25,
+    ),
+    Target(
+        what="simulated city, 63 % load: late level 1 of the closest unit by distance",
+        suite="policy",
+        case="63 % load weighted response",
+        name="closest idle by distance",
+        figure="late_ratio",
+        bound=2,
+    ),
+    Target(
+        what="assignment, 2,000 calls, 5,000 units",
+        suite="assignment",
+        case="2000x5000",
+        name="scipy.min_weight_full_bipartite_matching",
+        bound=15,
+    ),
+    Target(
+        what="assignment, 2,000 calls, 5,000 units",
+        suite="assignment",
+        case="2000x5000",
+        name="ortools",
+        bound=30,
+    ),
+    Target(
+        what="assignment, one call more",
+        suite="assignment",
+        case="+1 call 2000x5000",
+        name=OURS,
+        figure="median_us",
+        at="most",
+        bound=20,
+        unit="µs",
+    ),
+)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting for a unit, being sent one, and losing it to something graver."""
+
+from core.dispatch.lines import lines, missing
+from core.dispatch.plans import wants
+from core.effects import OrderIssued
+from core.ids import OrderId, UnitId
+from core.incidents.handlers import watch_unattended
+from core.incidents.incident import Incident
+from core.incidents.machine import step
+from core.orders.order import Order, on_the_air, told
+from core.orders.withdraw import leave, take_back
+from core.state import State
+from core.units.status import take_order
+
+NS_PER_S = 1_000_000_000
+
+
+def seek_unit(state: State, incident: Incident) -> bool:
+    """Put it in the queue for a unit, if it needs one and there is a place to send it to; True when it is new there."""
+    if not incident.wants_unit or not any(missing(state, incident)):
+        return False
+    state.drop_timer(f"unattended:{incident.incident_id}")
+    if incident.incident_id in state.incidents_waiting:
+        return False
+    since_ms = incident.opened_ns // 1_000_000
+    pushed = state.incidents_waiting.push(incident.incident_id, incident.level, since_ms, state.now_ms)
+    if pushed.left_out is not None:
+        state.warn("incident_queue_full", pushed.left_out, incident.county, "order a unit by hand")
+    return True
+
+
+def issue(
+    state: State,
+    incident: Incident,
+    unit_id: UnitId,
+    *,
+    eta_s: float | None,
+    line: int = 0,
+    chosen: bool = False,
+    reason: str = "",
+) -> None:
+    """Order this unit to this incident, for a line of its plan; `chosen` by a desk."""
+    unit = state.units[unit_id]
+    order = Order(
+        order_id=OrderId(state.new_id("o")),
+        incident_id=incident.incident_id,
+        unit_id=unit_id,
+        county=incident.county,
+        unit_county=unit.entry.county,
+        level=incident.level,
+        category=incident.category,
+        lat=incident.lat,
+        lon=incident.lon,
+        address=incident.address,
+        text="",
+        issued_ns=state.now_ns,
+        deadline_ns=state.now_ns + state.settings.sign_s * NS_PER_S,
+        eta_s=eta_s,
+        want=line,
+        chosen=chosen,
+    )
+    state.orders[order.order_id] = order
+    if incident.lat is not None and incident.lon is not None and incident.whose in state.incident_of_caller:
+        state.remember_sent(incident.whose, incident.lat, incident.lon)
+    incident.state = step(incident.state, "ordered")
+    incident.order_ids.append(order.order_id)
+    incident.active_orders += 1
+    incident.told_stuck = False
+    if not any(missing(state, incident)):
+        state.incidents_waiting.remove(incident.incident_id)
+    state.drop_timer(f"unattended:{incident.incident_id}")
+    state.touch_incident(incident)
+    state.say(told(order, OrderIssued, at_us=state.at_us, reason=reason))
+    state.say(on_the_air(order))
+    state.set_timer(f"sign:{order.order_id}", order.deadline_ns)
+    take_order(state, unit, order.order_id)
+    watch_plan(state, incident)
+
+
+def divert(state: State, order: Order, incident: Incident) -> None:
+    """Take a unit from where it is going, for another incident; what it leaves waits again, as old as it is."""
+    let_go(state, order, f"diverted to {incident.incident_id}")
+    left = state.incidents[order.incident_id]
+    text = f"{order.unit_id} goes to {incident.incident_id} instead"
+    state.warn("unit_diverted", left.incident_id, left.county, text)
+    wait_again(state, left)
+
+
+def let_go(state: State, order: Order, reason: str) -> None:
+    """Withdraw an order to send its unit elsewhere."""
+    take_back(state, order, "cancelled", reason)
+    leave(state, order)
+    left = state.incidents[order.incident_id]
+    left.taken += 1
+    state.touch_incident(left)
+
+
+def wait_again(state: State, incident: Incident) -> None:
+    """One of its orders fell through: let it wait for another unit, if it may."""
+    if not incident.active_orders:
+        incident.state = step(incident.state, "withdrawn")
+        if incident.located:
+            incident.state = step(incident.state, "located")
+        state.touch_incident(incident)
+    seek_unit(state, incident)
+    watch_unattended(state, incident)
+
+
+def watch_plan(state: State, incident: Incident) -> None:
+    """Set the clock for the next step of its plan, if that goes by itself."""
+    key = f"plan:{incident.incident_id}"
+    if not state.settings.plans or key in state.timers:
+        return
+    further = wants(state.settings, incident.category, incident.level, incident.step + 1)
+    after_s = min((line.after_s for line in further if line.after_s), default=0)
+    if after_s:
+        state.set_timer(key, state.now_ns + after_s * NS_PER_S)
+
+
+def orders_max(state: State, incident: Incident, most: int) -> int:
+    """Return after how many orders a person must look: `most` where one unit is wanted, one more for each other."""
+    return most + incident.taken + sum(line.count for line in lines(state, incident)) - 1

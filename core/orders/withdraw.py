@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Moving an order on, taking it back, and letting its unit go. What follows for others is decided elsewhere."""
+
+from core.effects import OrderUpdated
+from core.orders.machine import FINAL, OrderHeard, step
+from core.orders.order import Order, on_the_air, told
+from core.state import State
+from core.units.status import leave_order
+
+NS_PER_S = 1_000_000_000
+WITHDRAWN_S = 3600  # how long a withdrawal is repeated to whoever acts on the order; a guess above any drive
+
+
+def move(state: State, order: Order, heard: OrderHeard, reason: str = "") -> bool:
+    """Take the order's next step and tell it; False when what was heard is late or doubled."""
+    after = step(order.state, heard)
+    if after == order.state:
+        return False
+    order.state = after
+    if not order.signed_ns and after in {"signed", "enroute", "on_scene", "clear"}:
+        order.signed_ns = state.now_ns  # going there is signing
+    if after not in {"issued", "delivered"}:
+        state.drop_timer(f"sign:{order.order_id}")
+    state.say(told(order, OrderUpdated, at_us=state.at_us, reason=reason))
+    return True
+
+
+def take_back(state: State, order: Order, heard: OrderHeard, reason: str) -> None:
+    """Withdraw the order, under a new version, and remember that its unit must hear of it."""
+    order.version += 1
+    move(state, order, heard, reason)
+    for older in [known for known in state.withdrawn.values() if known.unit_id == order.unit_id]:
+        del state.withdrawn[older.order_id]  # one a unit: as many as there are units
+        state.drop_timer(f"withdrawn:{older.order_id}")
+    state.withdrawn[order.order_id] = order
+    state.set_timer(f"withdrawn:{order.order_id}", state.now_ns + WITHDRAWN_S * NS_PER_S)
+    state.say(on_the_air(order, cancelled=True))
+
+
+def leave(state: State, order: Order) -> None:
+    """Let the unit go, and count one less at the incident."""
+    assert order.state in FINAL, "only a finished order leaves its unit"
+    del state.orders[order.order_id]
+    leave_order(state, state.units[order.unit_id], order.order_id)
+    incident = state.incidents.get(order.incident_id)
+    if incident is not None:
+        incident.active_orders -= 1

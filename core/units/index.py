@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which free units are nearest to a place, without looking at the whole fleet."""
+
+from typing import Final, Protocol
+
+import numpy as np
+
+from core import geodesy
+from core.kernels import grid
+from core.kernels.layout import F64, FIX_S, FREE, I32, I64, LAT_E7, LON_E7, MASK
+
+INDEX_FROM = 2_000
+"Rows from which the grid is worth its keep (docs/decisions/0036): both take 3 µs here; at 10,000 9.5 against 4."
+ROWS_PER_CELL = 16
+"""With 2 rows to a cell the nearest ten of 10,000 took 7.2 µs, with 16 4.3, the nearest fifty 17 and 7 (measured):
+a cell costs a visit, its units hardly more than none, for a page is measured at once."""
+WILD_MIN = 64
+"Units outside the box that are not worth a new one: a question looks at them in 60 ns."
+SWEEP_S = 60
+"Lost units are thrown out when a question could pass over this many seconds of them. Guess: half of `lost_s`."
+SPREAD_E7_MIN = 1_000_000
+"A box is at least 0.1° each way: a fleet that starts from one yard drives out of it."
+BLOCK: Final = 1 << grid.BLOCK_SHIFT
+FOUND_AT_FIRST = 64
+
+NOBODY: Final = np.empty(0, np.int64)
+
+
+class Columns(Protocol):
+    """What the index reads of the columns (core/units/columns.py)."""
+
+    rows: int
+    narrow: I32
+    wide: I64
+
+
+def around(lat: float, lon: float) -> F64:
+    """Return a place in degrees as the kernels take it: 1e-7° twice, and the two radii around it (six figures)."""
+    return np.array((lat * 1e7, lon * 1e7, *geodesy.radii_near(lat)), np.float64)
+
+
+class UnitIndex:
+    """The free units of some columns by place; always there as `columns.index`, whatever the fleet's size.
+
+    It is only a cache: what it holds follows from the columns, the answers too, and no snapshot needs it. Below
+    INDEX_FROM rows it is the scan itself.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._stale = True
+        "True until a question needs the grid: a roster of a thousand rows is not indexed a thousand times."
+        self._wild_max = WILD_MIN
+        self._oldest_s = 0
+        self._one = np.zeros(1, np.int64)
+        self._found = np.zeros((grid.FOUND, FOUND_AT_FIRST), np.int64)
+        self.built = 0
+        "How often the grid was laid out anew."
+        self.scanned = 0
+        "Questions from INDEX_FROM rows on that the grid could not answer: from beyond the date line."
+
+    def nearest(
+        self,
+        place: F64,
+        *,
+        need: int,
+        k: int,
+        reach_m: int,
+        now_ms: int,
+        lost_ms: int,
+        named: I64 = NOBODY,
+    ) -> tuple[I64, I64]:
+        """Return (rows, distances_mm) of the `k` nearest units that could go, by (distance_mm, row).
+
+        Exactly those a scan of all rows finds: free, with every bit of `need` (bit 0 is always asked), a position
+        not older than `lost_ms` at `now_ms`, not farther than `reach_m`, and not in `named` (rows, int64,
+        ascending, each once). Fewer than `k` when there are no more; `k` may be as large as the fleet.
+
+        `place` is what `around` returns, or a longer float64 array that begins so (such as `shape` of
+        core/kernels/rank.py). A distance is metres by the formula of that file, in whole mm rounded half up.
+        Both arrays (int64, C-contiguous) are views of a buffer that the next call writes over: copy what is kept.
+        """
+        assert k > 0, "nobody asks for nobody"
+        columns = self._columns
+        if k > self._found.shape[1]:
+            self._found = np.zeros((grid.FOUND, k), np.int64)
+        found = self._found
+        need |= FREE
+        oldest_s = max(1, -((lost_ms - now_ms) // 1000))  # the first whole second that is not lost
+        many = grid.FOLDED
+        if columns.rows >= INDEX_FROM:
+            if self._stale or oldest_s < self._oldest_s:
+                self._build(oldest_s)
+            elif oldest_s > self._oldest_s + SWEEP_S:
+                self._sweep(oldest_s)
+            many = grid.nearest(
+                self._pages,
+                self._masks,
+                self._chain,
+                self._cells,
+                self._blocks,
+                self._book,
+                columns.wide,
+                place,
+                named,
+                found,
+                need,
+                oldest_s,
+                reach_m,
+                k,
+            )
+            self.scanned += many < 0
+        if many < 0:
+            many = grid.scan(
+                columns.narrow, columns.wide, place, named, found, columns.rows, need, oldest_s, reach_m, k
+            )
+        return found[grid.FOUND_ROW, :many], found[grid.FOUND_MM, :many]
+
+    def forget(self) -> None:
+        """The columns have grown or were filled: lay the grid out anew when it is next asked."""
+        self._stale = True
+
+    def follow(self, rows: I64) -> None:
+        """These rows have moved, or are free now, or not any more, or can do other things."""
+        if self._stale:
+            return
+        columns = self._columns
+        wild = grid.sync(
+            self._pages,
+            self._masks,
+            self._chain,
+            self._cells,
+            self._blocks,
+            self._where,
+            self._book,
+            columns.narrow,
+            columns.wide,
+            rows,
+        )
+        if wild > self._wild_max:
+            self._stale = True
+
+    def follow_one(self, row: int) -> None:
+        """The same for one row."""
+        if not self._stale:
+            self._one[0] = row
+            self.follow(self._one)
+
+    def _build(self, oldest_s: int) -> None:
+        """Lay the grid out over the units there are: box, cells, room for every row, and put them in."""
+        columns = self._columns
+        room = columns.narrow.shape[1]
+        able = (columns.wide[MASK] & FREE != 0) & (columns.wide[FIX_S] >= oldest_s)
+        rows = np.flatnonzero(able)
+        book = np.zeros(grid.BOOKED, np.int64)
+        book[grid.SOUTH_E7], south_to_north = _extent(columns.narrow[LAT_E7, rows])
+        book[grid.WEST_E7], west_to_east = _extent(columns.narrow[LON_E7, rows])
+        shift, cells_max = 0, max(BLOCK**2, room // ROWS_PER_CELL)
+        while True:
+            high, broad = (_blocks(extent, shift) * BLOCK for extent in (south_to_north, west_to_east))
+            if high * broad <= cells_max:
+                break
+            shift += 1
+        book[grid.NY], book[grid.NX], book[grid.SHIFT], book[grid.OLDEST_S] = high, broad, shift, oldest_s
+        # A cell has one page that is not full at most.
+        pages = room // grid.SLOTS + min(high * broad + 1, room) + 1
+        self._pages = np.zeros((pages, 3, grid.SLOTS), np.int32)
+        self._masks = np.zeros((pages, grid.SLOTS), np.int64)
+        self._chain = np.full((2, pages), -1, np.int32)
+        self._cells = np.zeros((high * broad + 1, 2), np.int32)
+        self._cells[:, grid.HEAD] = -1
+        self._blocks = np.zeros(high * broad // BLOCK**2, np.int32)
+        self._where = np.full((2, room), -1, np.int32)
+        self._book = book
+        self._oldest_s, self._stale, self._wild_max = oldest_s, False, room
+        self.follow(rows)
+        self._wild_max = max(WILD_MIN, 2 * int(book[grid.WILD_UNITS]))
+        self.built += 1
+
+    def _sweep(self, oldest_s: int) -> None:
+        """Throw out those not heard of since."""
+        self._oldest_s = self._book[grid.OLDEST_S] = oldest_s
+        held = self._where[grid.SLOT] >= 0
+        self.follow(np.flatnonzero(held & (self._columns.wide[FIX_S] < oldest_s)))
+
+
+def _extent(places_e7: I32) -> tuple[int, int]:
+    """Return where a box begins in one dimension and how far it goes: all places but what lies far outside."""
+    if not places_e7.size:
+        return 0, SPREAD_E7_MIN
+    tail = places_e7.size // 32
+    among = np.partition(places_e7, (tail, places_e7.size - 1 - tail))
+    low, high = int(among[tail]), int(among[places_e7.size - 1 - tail])
+    spread = max(high - low, SPREAD_E7_MIN)
+    first = max(int(places_e7.min()), low - spread) - SPREAD_E7_MIN // 8
+    last = min(int(places_e7.max()), high + spread) + SPREAD_E7_MIN // 8
+    return first, max(last - first, SPREAD_E7_MIN)
+
+
+def _blocks(extent_e7: int, shift: int) -> int:
+    return extent_e7 // (BLOCK << shift) + 1
