@@ -224,7 +224,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     unit_id: UnitId
     eta_s: float | None
-    "None when nobody knows where the incident is."
+    "None when nobody knows where the incident is, or no road leads there."
     distance_m: float | None
     position_age_s: float | None
     cost_s: float

@@ -45,12 +45,15 @@ def radii_near(lat: float) -> tuple[float, float, float, float, float, float]:
     w = 1 - E2 * s * s
     w1, w2 = -2 * E2 * s * c, -2 * E2 * (c * c - s * s)  # dw/dφ, d²w/dφ²
     m = A_M * (1 - E2)
-    v, v1 = w**-0.5, -0.5 * w**-1.5 * w1
-    v2 = 0.75 * w**-2.5 * w1 * w1 - 0.5 * w**-1.5 * w2
+    v = 1 / math.sqrt(w)  # w to the power of -1/2; then of -3/2, -5/2, -7/2
+    w3 = v / w
+    w5 = w3 / w
+    v1 = -0.5 * w3 * w1
+    v2 = 0.75 * w5 * w1 * w1 - 0.5 * w3 * w2
     return (
-        m * w**-1.5,
-        m * -1.5 * w**-2.5 * w1,
-        m * (3.75 * w**-3.5 * w1 * w1 - 1.5 * w**-2.5 * w2) / 2,
+        m * w3,
+        m * -1.5 * w5 * w1,
+        m * (3.75 * w5 / w * w1 * w1 - 1.5 * w5 * w2) / 2,
         A_M * c * v,
         A_M * (c * v1 - s * v),
         A_M * (c * v2 - 2 * s * v1 - c * v) / 2,

@@ -293,6 +293,7 @@ class App:
             log.warning("zone_doubtful", reason=doubt)
         if zones.zones != self.engine.state.zones.zones:
             self.pipeline.feed(ZonesLoaded(at_ns=self._clock.wall_ns(), zones=zones.zones))
+            log.info("zones_loaded", zones=len(zones.zones))
 
     def _look_up_units(self) -> None:
         """Renew what adapters may know of the roster: each unit's index and county."""

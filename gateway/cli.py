@@ -128,7 +128,10 @@ def _roads_verbs(roads: argparse.ArgumentParser) -> None:
         "--lattice", type=_positive, metavar="METRES", help="of boats' ways along the shore (500)"
     )
     build.add_argument(
-        "--fragment", type=_positive, metavar="N", help="leave out parts of N nodes and fewer (20)"
+        "--fragment", type=_amount, metavar="KM", help="leave out parts with fewer km of lanes (1)"
+    )
+    build.add_argument(
+        "--straighten", type=_amount, metavar="METRES", help="what a bend may be off the road (3)"
     )
     build.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     build.set_defaults(run=_roads_build)
@@ -166,6 +169,16 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number above zero")
     return int(text)
+
+
+def _amount(text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 999")
+    return amount
 
 
 def _place(text: str) -> tuple[float, float]:
@@ -273,9 +286,11 @@ def _roads_build(args: argparse.Namespace) -> int:
     sources = Sources(
         osm=args.osm, nodes=args.nodes, arcs=args.arcs, zip=args.zip, water=args.water, land=args.land
     )
-    given = {"fragment_max": args.fragment, "lattice_m": args.lattice}
+    given = {"fragment_km": args.fragment, "straighten_m": args.straighten, "lattice_m": args.lattice}
     profiles = None if args.profiles is None else chosen(args.profiles)
-    return build(sources, profiles, args.out, **{name: value for name, value in given.items() if value})
+    return build(
+        sources, profiles, args.out, **{name: value for name, value in given.items() if value is not None}
+    )
 
 
 def _roads_inspect(args: argparse.Namespace) -> int:

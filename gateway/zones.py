@@ -229,4 +229,5 @@ def _crossing(rings: tuple[Ring, ...]) -> str:
 def _side(edges: I64, places: I64) -> I64:
     """Return on which side of each edge each place lies: 1, -1, or 0 when in line with it."""
     way, there = edges[:, 2:] - edges[:, :2], places - edges[:, :2]
-    return np.sign(there[:, 0] * way[:, 1] - there[:, 1] * way[:, 0])
+    side: I64 = np.sign(there[:, 0] * way[:, 1] - there[:, 1] * way[:, 0])
+    return side

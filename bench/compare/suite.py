@@ -14,6 +14,7 @@ SUITES = {
     "queue": "bench.compare.queue.suite",
     "loop": "bench.compare.loop.suite",
     "matcher": "bench.compare.matcher.suite",
+    "eta": "bench.compare.eta.suite",
     "assignment": "bench.compare.assignment.suite",
     "decision": "bench.compare.decision.suite",
     "policy": "bench.compare.policy.suite",

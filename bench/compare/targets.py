@@ -88,4 +88,27 @@ TARGETS: tuple[Target, ...] = (
         bound=20,
         unit="µs",
     ),
+    *(
+        Target(what=f"1 call, 50 units, {city}", suite="eta", case=f"1x50 {city}", name=name, bound=50)
+        for city in ("porto alegre", "auckland")
+        for name in ("scipy.csgraph", "networkit", "igraph", "pandana")
+    ),
+    Target(
+        what="1 call, 50 units, both put on roads first",
+        suite="eta",
+        case="1x50 porto alegre, from coordinates",
+        name="osrm ch",
+        bound=40,
+    ),
+    Target(
+        what="labels for new weights, 54,000 nodes",
+        suite="eta",
+        case="rebuild auckland",
+        name=OURS,
+        figure="median_us",
+        at="most",
+        bound=1.5,
+        unit="s",
+        scale=1e-6,
+    ),
 )

@@ -104,12 +104,16 @@ class Car:
     busy_from_ns: int = 0
     worked_ns: list[tuple[int, int]] = field(default_factory=list)
     "From the order until it was clear or called off, ns."
+    _standing: Place | None = None
+    "Found once for each stop: most cars stand most of the time, and tell so every 10 s."
 
     def place(self, ways: Ways, at_ns: int) -> Place:
         """Return where it is."""
         if self.drive is not None:
             return self.drive.place(at_ns)
-        return Place(int(ways.graph.lat_e7[self.node]), int(ways.graph.lon_e7[self.node]), 0, 0)
+        if self._standing is None:
+            self._standing = Place(int(ways.graph.lat_e7[self.node]), int(ways.graph.lon_e7[self.node]), 0, 0)
+        return self._standing
 
     def set_out(self, ways: Ways, end: int, at_ns: int) -> Drive:
         """Turn to another place at the next junction; return the drive there."""
@@ -121,7 +125,7 @@ class Car:
 
     def stand(self, node: int) -> None:
         """Stop at a place."""
-        self.drive, self.node = None, node
+        self.drive, self.node, self._standing = None, node, None
 
     def work(self, order_id: OrderId, at_ns: int) -> None:
         """Take an order."""

@@ -26,7 +26,7 @@ from core.orders.order import Order
 from core.state import State
 
 WAITING_MAX = 16  # units that the most urgent ones lack; the others are served one by one
-ROWS_MAX = 32  # with those on their way whose units they could have; each is a ranking of 0.2 ms (2,000 units)
+ROWS_MAX = 32  # with those on their way whose units they could have; each is a ranking of 0.2 ms
 CANDIDATES = 16  # of a row, by their whole cost: as many as there are others who might want the same
 WEIGHTS = (10, 3, 1, 1)  # of levels 1 to 4: those of the response time the simulation reports
 AGE_S = 1_800  # who has waited so long weighs twice

@@ -13,12 +13,12 @@ import msgspec
 import numpy as np
 
 from core.dispatch.urgency import LEVELS_MAX, Curve, as_table, counts_as_since
-from core.kernels import heap
-from core.kernels.heap import I64
+from core.kernels import heap, waiting
+from core.kernels.waiting import I64
 
 SLOTS_AT_FIRST = 64
 "Room at the start, 10 kB with four levels; it doubles as needed up to the capacity. A desk holds 0–500 waiting calls."
-NOBODY: Final = heap.NOBODY
+NOBODY: Final = waiting.NOBODY
 
 Outcome = Literal["accepted", "displaced", "refused"]
 
@@ -48,10 +48,10 @@ class CallQueue:
         self.capacity = capacity
         self.curves = tuple(curves)
         self._room = min(SLOTS_AT_FIRST, capacity)
-        self._table = heap.empty_table(as_table(self.curves), self._room, capacity)
+        self._table = waiting.empty_table(as_table(self.curves), self._room, capacity)
 
     def __len__(self) -> int:
-        return int(self._table[1, heap.WAITING])
+        return int(self._table[1, waiting.WAITING])
 
     def push(self, level: int, since_ms: int, now_ms: int, protected: bool = False) -> tuple[int, Outcome]:
         """Put in someone who waits since `since_ms`; return their slot and what became of them.
@@ -63,7 +63,7 @@ class CallQueue:
         slot = heap.push(self._table, level, since_ms, now_ms, protected)
         if slot >= 0:
             return slot, "accepted"
-        if slot == heap.CRAMPED:
+        if slot == waiting.CRAMPED:
             self._make_room(1)
             return self.push(level, since_ms, now_ms, protected)
         return (NOBODY, "refused") if slot == NOBODY else (-2 - slot, "displaced")
@@ -96,16 +96,16 @@ class CallQueue:
         """Return the k most urgent in order (fewer when fewer wait); they stay in."""
         k = max(0, min(k, len(self)))
         room = min(len(self.curves) + 3 * k, len(self))
-        slots, edge = np.empty(k, np.int64), heap.empty_table(as_table(self.curves), room, room)
+        slots, edge = np.empty(k, np.int64), waiting.empty_table(as_table(self.curves), room, room)
         heap.first(self._table, now_ms, slots, edge)
         told: list[int] = slots.tolist()
         return told
 
     def apply(self, moves: I64, answers: I64) -> None:
-        """Do many operations in one go (core/kernels/heap.py: VERB and the columns after it); write down each answer.
+        """Do many operations in one go (core/kernels/waiting.py: VERB and what follows); write down each answer.
 
-        A push answers with a slot, with -2 - slot when it displaced somebody, or with NOBODY; the others with a slot or a
-        place, or with NOBODY when there was nobody.
+        A push answers with a slot, with -2 - slot when it displaced somebody, or with NOBODY; a pop with a slot, the
+        others with something from 0 on, or with NOBODY when there was nobody.
         """
         if len(self) + len(moves) > self._room:
             self._make_room(len(moves))
@@ -113,19 +113,19 @@ class CallQueue:
 
     def where(self, slot: int) -> tuple[int, int, bool]:
         """Return level, since when it waits (ms) and whether it is protected, of a member that is in."""
-        place, level, mark, _ = self._table[heap.FIRST_SLOT + slot].tolist()
+        place, level, mark, _ = self._table[waiting.FIRST_SLOT + slot].tolist()
         assert place, "only who waits is somewhere"
         row = (self._room + 1) * level + 1 + place
-        return level, int(self._table[row, heap.SINCE]), mark != 0
+        return level, int(self._table[row, waiting.SINCE]), mark != 0
 
     def slots(self) -> list[int]:
         """Return all members in the order they came."""
         slots, turns = [], []
         for level in range(1, len(self.curves) + 1):
             start = (self._room + 1) * level + 2
-            rows = self._table[start : start + int(self._table[start - 1, heap.SIZE])]
-            slots.append(rows[:, heap.SLOT])
-            turns.append(rows[:, heap.SEQ])
+            rows = self._table[start : start + int(self._table[start - 1, waiting.SIZE])]
+            slots.append(rows[:, waiting.SLOT])
+            turns.append(rows[:, waiting.SEQ])
         order: list[int] = np.concatenate(slots)[np.argsort(np.concatenate(turns))].tolist()
         return order
 
@@ -134,7 +134,7 @@ class CallQueue:
         while slots < min(self.capacity, len(self) + more):
             slots = min(2 * slots, self.capacity)
         if slots > self._room:
-            self._table = heap.roomier(self._table, slots)
+            self._table = waiting.roomier(self._table, slots)
             self._room = slots
 
 

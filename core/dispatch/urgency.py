@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from core.kernels.heap import COUNTS, I64, NEVER, RISE
+from core.kernels.waiting import COUNTS, I64, NEVER, RISE
 
 LEVELS_MAX = 8
 POINTS_MAX = 16

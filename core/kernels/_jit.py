@@ -5,7 +5,7 @@ A kernel is a plain function of its module. `warm()` compiles (or loads) all of 
 trial beside its plain twin, and then puts the compiled function in the twin's place **in the module**:
 
     from core.kernels import heap      # the module, never the function: a name imported from it stays slow
-    heap.push(table, slot, key, 0)     # the twin before warm(), machine code after it; the same answer
+    heap.pop(table, now_ms)            # the twin before warm(), machine code after it; the same answer
 
 So a call costs one attribute of a module and nothing else. What is put there is the compiled function's own
 entry point, not numba's dispatcher, which asks for the type of each argument again at every call (measured:

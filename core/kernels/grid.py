@@ -340,7 +340,7 @@ def sync(
         pages[page, LON, slot] = narrow[LON_E7, row]
         pages[page, ROW, slot] = row
         masks[page, slot] = wide[MASK, row]
-    return book[WILD_UNITS]
+    return int(book[WILD_UNITS])
 
 
 _sync = sync  # the twin, for the trials: warm() puts the compiled one under the name
@@ -379,7 +379,7 @@ def _take_out(
         book[WILD_UNITS] -= 1
     else:
         blocks[(cell // nx >> BLOCK_SHIFT) * (nx >> BLOCK_SHIFT) + (cell % nx >> BLOCK_SHIFT)] -= 1
-    return here
+    return int(here)
 
 
 @kernel("i8(i4[:, ::1], i4[:, ::1], i4[::1], i8[::1], i8)", trial=lambda: (*_filled()[2:5], _filled()[6], 9))
@@ -404,7 +404,7 @@ def _make_room(chain: I32, cells: I32, blocks: I32, book: I64, cell: int) -> int
         book[WILD_UNITS] += 1
     else:
         blocks[(cell // nx >> BLOCK_SHIFT) * (nx >> BLOCK_SHIFT) + (cell % nx >> BLOCK_SHIFT)] += 1
-    return page * SLOTS + count
+    return int(page * SLOTS + count)
 
 
 @kernel(
@@ -528,4 +528,4 @@ def _square(lat_e7: float, lon_e7: float, place: F64) -> float:
     half = 0.5 * north
     north_m = north * (place[M0] + half * (place[M1] + half * place[M2]))
     east_m = east_e7 * _RAD_PER_E7 * (place[C0] + half * (place[C1] + half * place[C2]))
-    return north_m * north_m + east_m * east_m
+    return float(north_m * north_m + east_m * east_m)

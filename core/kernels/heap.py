@@ -6,14 +6,7 @@ waits longer is at least as urgent, whatever its curve of urgency, so each level
 the heads are compared, at the moment of asking. That is exact for every curve that never falls, and a curve may
 change its pace at any hour without a single row being moved.
 
-One int64 table of rows of four holds it all, so that a kernel takes one array:
-
-    row 0                 SLOTS CAPACITY FREE USED     room now, room at most, the first free slot + 1, slots ever used
-    row 1                 WAITING NEXT LEVELS BENDS    how many are in, the number of the next, the shape of the curves
-    row 2 + slot          PLACE LEVEL MARK LINK        where that slot stands (0: not in), and the caller's own word
-    row _heap_of(level)   SIZE                         and after it SIZE rows of
-                          SINCE SEQ SLOT               the heap itself; place 1 waits longest
-    after the last heap   FROM COUNTS RISE OVER        BENDS rows for each level: the curves, in stretches
+core/kernels/waiting.py says how the table is laid out.
 
 Lower SINCE (ms) goes first within a level, equal ones by SEQ, first come first served. Between levels: the greater
 urgency, then SINCE, then SEQ; no two rows are ever equal and the order is total. `worst` passes over rows whose MARK
@@ -21,97 +14,52 @@ is not 0. Levels count from 1; the caller keeps them and slots in range.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.kernels._jit import kernel
-
-I64 = NDArray[np.int64]
-
-NOBODY = -1
-CRAMPED = -(1 << 62)
-"`push` says: no slot is free, and there may be more of them (`roomier`)."
-SLOTS, CAPACITY, FREE, USED = range(4)
-WAITING, NEXT, LEVELS, BENDS = range(4)
-PLACE, LEVEL, MARK, LINK = range(4)
-SINCE, SEQ, SLOT = range(3)
-SIZE = 0
-WIDTH = 4
-FIRST_SLOT = 2
-"The row of slot 0."
-
-FROM, COUNTS, RISE, OVER = range(4)
-"""A stretch of a curve: from so much waiting (ms) on it counts as COUNTS and rises by RISE in OVER. The first stretch
-is for those who wait less than 0; FROM of one that is not used is NEVER."""
-NEVER = (1 << 63) - 1
-
-PUSH, RECLASSIFY, REMOVE, POP = range(4)
-VERB, WHO, TO_LEVEL, SINCE_MS, NOW_MS, MARKED = range(6)
-"Columns of an operation for `apply`. WHO is a slot, or -1 - i: whoever operation i of the same batch put in."
-
-
-def empty_table(curves: I64, slots: int, capacity: int) -> I64:
-    """Return a table without members, with room for `slots` of at most `capacity`.
-
-    `curves` has shape (levels, bends, 4): the stretches of each level.
-    """
-    levels, bends, _ = curves.shape
-    table = np.zeros((_curve_row(levels, slots) + levels * bends, WIDTH), np.int64)
-    table[:FIRST_SLOT] = [[slots, capacity, 0, 0], [0, 0, levels, bends]]
-    table[_curve_row(levels, slots) :] = curves.reshape(-1, WIDTH)
-    return table
-
-
-def roomier(table: I64, slots: int) -> I64:
-    """Return the same members in a table with more slots."""
-    before, levels = int(table[0, SLOTS]), int(table[1, LEVELS])
-    curves = table[_curve_row(levels, before) :].reshape(levels, -1, WIDTH)
-    other = empty_table(curves, slots, int(table[0, CAPACITY]))
-    other[0, FREE:] = table[0, FREE:]
-    other[1] = table[1]
-    other[FIRST_SLOT : FIRST_SLOT + before] = table[FIRST_SLOT : FIRST_SLOT + before]
-    for level in range(1, levels + 1):
-        old, new = (before + 1) * level + 1, (slots + 1) * level + 1
-        other[new : new + before + 1] = table[old : old + before + 1]
-    return other
-
-
-def _curve_row(levels: int, slots: int) -> int:
-    return (slots + 1) * (levels + 1) + 1
-
-
-def _curves() -> I64:
-    """Return two curves for the trials: one that starts ahead, one that steps up after half a second."""
-    end = [NEVER, 0, 1, 1]
-    return np.array(
-        [[[0, 600, 1, 1], [0, 600, 1, 1], end], [[0, 0, 1, 1], [0, 0, 1, 3], [500, 800, 100, 100]]], np.int64
-    )
-
-
-def _some() -> I64:
-    """Return a small table for the trials: level 1 holds slot 3, level 2 slots 2, 0 and 4, slot 1 is free."""
-    table = empty_table(_curves(), 6, 6)
-    table[:2, :] = [[6, 6, 2, 5], [4, 5, 2, 3]]
-    table[2:7] = [[2, 2, 0, 0], [0, 0, 0, 0], [1, 2, 1, 0], [1, 1, 0, 0], [3, 2, 0, 0]]
-    table[8:10, :3] = [[1, 0, 0], [900, 3, 3]]
-    table[15:19, :3] = [[3, 0, 0], [100, 2, 2], [500, 0, 0], [500, 4, 4]]
-    return table
-
-
-def _moves() -> I64:
-    return np.array(
-        [
-            [PUSH, 0, 2, 700, 1000, 0],
-            [RECLASSIFY, 2, 1, 100, 0, 0],
-            [REMOVE, -1, 0, 0, 0, 0],
-            [POP, 0, 0, 0, 2000, 0],
-        ],
-        np.int64,
-    )
+from core.kernels.waiting import (
+    BENDS,
+    CAPACITY,
+    COUNTS,
+    CRAMPED,
+    FIRST_SLOT,
+    FREE,
+    FROM,
+    I64,
+    LEVEL,
+    LEVELS,
+    LINK,
+    MARK,
+    MARKED,
+    NEXT,
+    NOBODY,
+    NOW_MS,
+    OVER,
+    PLACE,
+    POP,
+    PUSH,
+    REMOVE,
+    RISE,
+    SEQ,
+    SINCE,
+    SINCE_MS,
+    SIZE,
+    SLOT,
+    SLOTS,
+    TO_LEVEL,
+    USED,
+    VERB,
+    WAITING,
+    WHO,
+    empty_table,
+    trial_curves,
+    trial_moves,
+    trial_table,
+)
 
 
 @kernel(
     "i8(i8[:, ::1], i8[:, ::1], i8[::1])",
-    trial=lambda: (_some(), _moves(), np.zeros(4, np.int64)),
+    trial=lambda: (trial_table(), trial_moves(), np.zeros(4, np.int64)),
 )
 def apply(table: I64, moves: I64, answers: I64) -> int:
     """Do many operations in order, each as if called alone; write what each answered and return how many.
@@ -145,7 +93,7 @@ def apply(table: I64, moves: I64, answers: I64) -> int:
     return int(moves.shape[0])
 
 
-@kernel("i8(i8[:, ::1], i8, i8, i8, i8)", trial=lambda: (_some(), 2, 300, 1000, 1))
+@kernel("i8(i8[:, ::1], i8, i8, i8, i8)", trial=lambda: (trial_table(), 2, 300, 1000, 1))
 def push(table: I64, level: int, since: int, now: int, mark: int) -> int:
     """Put a newcomer in and return its slot.
 
@@ -179,7 +127,7 @@ def push(table: I64, level: int, since: int, now: int, mark: int) -> int:
 
 @kernel(
     "i8(i8[:, ::1], i8, i8[::1], i8[:, ::1])",
-    trial=lambda: (_some(), 1000, np.zeros(3, np.int64), empty_table(_curves(), 5, 5)),
+    trial=lambda: (trial_table(), 1000, np.zeros(3, np.int64), empty_table(trial_curves(), 5, 5)),
 )
 def first(table: I64, now: int, slots: I64, edge: I64) -> int:
     """Fill `slots` with the most urgent in order and return how many; the table stays as it is.
@@ -209,7 +157,7 @@ def first(table: I64, now: int, slots: I64, edge: I64) -> int:
     return count
 
 
-@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 1000))
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (trial_table(), 1000))
 def pop(table: I64, now: int) -> int:
     """Take the most urgent slot out and return it, or NOBODY."""
     slot = peek(table, now)
@@ -218,7 +166,7 @@ def pop(table: I64, now: int) -> int:
     return slot
 
 
-@kernel("i8(i8[:, ::1], i8, i8, i8)", trial=lambda: (_some(), 2, 1, 50))
+@kernel("i8(i8[:, ::1], i8, i8, i8)", trial=lambda: (trial_table(), 2, 1, 50))
 def reclassify(table: I64, slot: int, level: int, since: int) -> int:
     """Give a slot another level or time, its turn among equals kept; return its place, or NOBODY if it is not in."""
     place = table[FIRST_SLOT + slot, PLACE]
@@ -232,7 +180,7 @@ def reclassify(table: I64, slot: int, level: int, since: int) -> int:
     return _enter(table, slot, level, since, seq)
 
 
-@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 2))
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (trial_table(), 2))
 def remove(table: I64, slot: int) -> int:
     """Take a slot out and free it; return it, or NOBODY if it is not in."""
     if table[FIRST_SLOT + slot, PLACE] == 0:
@@ -243,7 +191,7 @@ def remove(table: I64, slot: int) -> int:
     return slot
 
 
-@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 1000))
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (trial_table(), 1000))
 def peek(table: I64, now: int) -> int:
     """Return the most urgent slot, or NOBODY."""
     best, most = 0, 0
@@ -263,7 +211,7 @@ def peek(table: I64, now: int) -> int:
     return int(table[best, SLOT])
 
 
-@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 1000))
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (trial_table(), 1000))
 def worst(table: I64, now: int) -> int:
     """Return the least urgent slot whose MARK is 0, or NOBODY. O(n): every row may be marked."""
     found, least = 0, 0
@@ -289,7 +237,7 @@ def worst(table: I64, now: int) -> int:
     return int(table[found, SLOT])
 
 
-@kernel("i8(i8[:, ::1], i8, i8)", trial=lambda: (_some(), 1000, 4))
+@kernel("i8(i8[:, ::1], i8, i8)", trial=lambda: (trial_table(), 1000, 4))
 def ahead(table: I64, now: int, slot: int) -> int:
     """Return how many go before this slot, or NOBODY if it is not in. O(n)."""
     place = table[FIRST_SLOT + slot, PLACE]
@@ -310,7 +258,7 @@ def ahead(table: I64, now: int, slot: int) -> int:
     return count
 
 
-@kernel("i8(i8[:, ::1])", trial=lambda: (_some(),))
+@kernel("i8(i8[:, ::1])", trial=lambda: (trial_table(),))
 def _room(table: I64) -> int:
     """Take a free slot and return it, or NOBODY."""
     slot = table[0, FREE] - 1
@@ -322,7 +270,7 @@ def _room(table: I64) -> int:
     return int(slot)
 
 
-@kernel("i8(i8[:, ::1], i8, i8, i8, i8)", trial=lambda: (_some(), 1, 2, 50, 1))
+@kernel("i8(i8[:, ::1], i8, i8, i8, i8)", trial=lambda: (trial_table(), 1, 2, 50, 1))
 def _enter(table: I64, slot: int, level: int, since: int, seq: int) -> int:
     """Put a slot into the heap of a level; return its place."""
     heap = _heap_of(table, level)
@@ -332,7 +280,7 @@ def _enter(table: I64, slot: int, level: int, since: int, seq: int) -> int:
     return _settle(table, heap, table[heap, SIZE], since, seq, slot)
 
 
-@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 2))
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (trial_table(), 2))
 def _leave(table: I64, slot: int) -> int:
     """Take a slot out of its heap, where it is; return the place it had."""
     place = table[FIRST_SLOT + slot, PLACE]
@@ -347,7 +295,7 @@ def _leave(table: I64, slot: int) -> int:
     return int(place)
 
 
-@kernel("i8(i8[:, ::1], i8, i8, i8, i8, i8)", trial=lambda: (_some(), 15, 1, 800, 3, 2))
+@kernel("i8(i8[:, ::1], i8, i8, i8, i8, i8)", trial=lambda: (trial_table(), 15, 1, 800, 3, 2))
 def _settle(table: I64, heap: int, place: int, since: int, seq: int, slot: int) -> int:
     """Write a row where it belongs, starting at `place` (whose own content is lost); return where that is."""
     above = (place + 2) >> 2
@@ -387,13 +335,13 @@ def _settle(table: I64, heap: int, place: int, since: int, seq: int, slot: int) 
     return int(place)
 
 
-@kernel("b1(i8[:, ::1], i8, i8, i8)", trial=lambda: (_some(), 17, 500, 2))
+@kernel("b1(i8[:, ::1], i8, i8, i8)", trial=lambda: (trial_table(), 17, 500, 2))
 def _before(table: I64, row: int, since: int, seq: int) -> bool:
     """Whether a row waits longer than (since, seq)."""
     return bool(table[row, SINCE] < since or (table[row, SINCE] == since and table[row, SEQ] < seq))
 
 
-@kernel("i8(i8[:, ::1], i8, i8)", trial=lambda: (_some(), 2, 250))
+@kernel("i8(i8[:, ::1], i8, i8)", trial=lambda: (trial_table(), 2, 250))
 def _counts(table: I64, level: int, waited: int) -> int:
     """Return as how much waiting (ms) it counts on this level to have waited so long."""
     bends = table[1, BENDS]
@@ -407,7 +355,7 @@ def _counts(table: I64, level: int, waited: int) -> int:
     return int(table[row, COUNTS] + more)
 
 
-@kernel("i8(i8[:, ::1], i8)", trial=lambda: (_some(), 2))
+@kernel("i8(i8[:, ::1], i8)", trial=lambda: (trial_table(), 2))
 def _heap_of(table: I64, level: int) -> int:
     """Return the row before place 1 of a level."""
     return int((table[0, SLOTS] + 1) * level + 1)

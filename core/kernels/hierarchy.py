@@ -37,7 +37,7 @@ STATE = 5
 
 SETTLED_MAX = 60
 """A search for a way round gives up after so many nodes, and a shortcut is made that may not have been needed.
-Measured on Auckland (54,000 nodes): 30 makes labels 2 % longer, 120 takes a third more time for 0.3 % shorter."""
+Measured on Auckland (54,000 nodes): from 20 to 120 labels differ by 4 % in length, and time by less than noise."""
 
 _UNSEEN = 2**63 - 1
 _NODE = 2**32 - 1

@@ -282,7 +282,8 @@ def _beside(narrow: I32, wide: I64, ask: I64, row: int, parts: I64) -> int:
     minutes = abs(narrow[SHIFT_END, row] - ask[MINUTE])
     near = narrow[SHIFT_END, row] > 0 and min(minutes, DAY_MIN - minutes) <= ask[SHIFT_END_MIN]
     parts[SHIFT] = ask[SHIFT_COST_MS] if near else 0
-    return parts[STALE] + parts[ABROAD] + parts[KIND] + parts[ZONE] + parts[CREWED] + parts[SHIFT]
+    total: int = parts[STALE] + parts[ABROAD] + parts[KIND] + parts[ZONE] + parts[CREWED] + parts[SHIFT]
+    return total
 
 
 @kernel("i8(i4[:, ::1], i8[:, ::1], i8[::1], f8[::1], i8)", trial=lambda: (*_fleet(), 8))

@@ -94,7 +94,6 @@ class Atlas:
         self.profiles = tuple(sorted(networks))
         self.lead = leading(networks)
         self._wheels = [kind for kind in self.profiles if kind not in NOT_ON_WHEELS] or [self.lead]
-        self._in_leading = {kind: networks[kind].lanes_in(networks[self.lead]) for kind in self._wheels}
         self.times = {
             kind: RoadTimes(
                 network, weights_of(network, network.graph.base_ms), network.labels, settings.snap_m_max
@@ -103,8 +102,6 @@ class Atlas:
         }
         self.alone(alone)
         self.closures: dict[str, Closure] = {}
-        self.siren_ms = _siren_ms(networks, self.lead)
-        "(lanes of the leading network,) What each takes with siren, as built."
         self.paces = Paces(networks[self.lead].graph.lanes)
         self.delays = Delays()
         self.in_force = Frozen()
@@ -251,9 +248,7 @@ class Atlas:
             self.times[kind].swap(weights, self._labels_at_hand(kind, weights))
 
     def _weigh(self, kind: str, frozen: Frozen) -> Weights:
-        on_wheels = kind in self._wheels
-        in_leading = self._in_leading[kind] if on_wheels else np.empty(0, np.int32)
-        return weigh(self.networks[kind], in_leading, frozen, on_wheels=on_wheels)
+        return weigh(self.networks[kind], frozen, on_wheels=kind in self._wheels)
 
     def _labels_at_hand(self, kind: str, weights: Weights) -> Labels | None:
         """Return labels there are for exactly these weights: the road file's, or those in force."""
@@ -265,16 +260,6 @@ class Atlas:
     def _lanes(self, kind: str, many: Iterable[Ends]) -> list[int]:
         network: Network = self.networks[kind]
         return [lane for ends in many for lane in network.lanes_between(ends)]
-
-
-def _siren_ms(networks: Networks, lead: str) -> I32:
-    """Return the siren network's times in the leading one's lanes, its own where there is no such lane."""
-    network, siren = networks[lead], networks.get(f"{lead}_siren")
-    if siren is None:
-        return network.graph.base_ms
-    there = network.lanes_in(siren)
-    with_siren = siren.graph.base_ms[np.maximum(there, 0)] if siren.graph.lanes else network.graph.base_ms
-    return np.where(there >= 0, with_siren, network.graph.base_ms)
 
 
 def _same(weights: Weights, open_ms: I32, closed: I32) -> bool:

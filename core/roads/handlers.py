@@ -12,7 +12,7 @@ from core.state import State
 
 TIMER = "roads:rebuild"
 HEADS_LIVE = 1  # incidents ranked again at a closure: drives it touches are searched in the whole city, 8 ms
-HEADS_LABELLED = 64  # ... and when the labels are there, at 0.1 ms each
+HEADS_LABELLED = 16  # ... and when the labels are there, at half a millisecond each
 NS_PER_S = 1_000_000_000
 
 
@@ -35,12 +35,13 @@ def loaded(state: State, fact: RoadsLoaded) -> None:
 def rebuilt(state: State, fact: RoadsRebuilt) -> None:
     """Let the weights of that fact come into force; a closure that came meanwhile wants new ones at once."""
     roads = state.roads
+    before = roads.in_force.closed if roads is not None else ()
     if roads is None or not roads.swap(fact.of_seq):
         state.count("roads_rebuilt_for_nobody")
         return
     if roads.live:
         want_rebuild(state)
-    else:
+    elif roads.in_force.closed != before:
         _rank_again(state, HEADS_LABELLED)
 
 

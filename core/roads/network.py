@@ -26,6 +26,8 @@ NOT_ON_WHEELS: Final = frozenset({"boat", "foot"})
 "Kinds that a closed road does not stop and a jam does not delay."
 LEADS: Final = "car"
 "The kind whose lanes closures and the pace of traffic are told by, where there is one."
+SIREN: Final = "_siren"
+"Ends the name of a kind that is the same vehicle in a hurry."
 SLACK: Final = 1.005
 "Metres in the plane of the cells over metres on the ellipsoid, with much to spare."
 
@@ -38,9 +40,12 @@ Library = Mapping[str, Networks]
 "{digest: what was built}. From outside; the same digest is the same roads for ever."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Network:
-    """One kind's graph, its labels for the weights it was built with, and its lanes by place and by ends."""
+    """One kind's graph, its labels for the weights it was built with, and its lanes by place and by ends.
+
+    `prepare` fills in what it takes from the other kinds; nobody changes it after that.
+    """
 
     graph: RoadGraph
     labels: Labels | None
@@ -48,12 +53,17 @@ class Network:
     cells: LaneCells
     span_mm: F64
     "(lanes,) Straight from end to end."
+    in_leading: I32
+    "(lanes,) The same lane of the leading network, -1 where it has none."
+    siren_ms: I32
+    "(lanes,) What each takes with siren, as built; the lane's own time where there is no such network or lane."
 
     @classmethod
     def of(cls, graph: RoadGraph, labels: Labels | None) -> "Network":
         """Return the network of a graph that was found valid."""
         cells = LaneCells.over(graph)
-        return cls(graph, labels, cells, _span_mm(graph, cells))
+        alone = np.arange(graph.lanes, dtype=np.int32)
+        return cls(graph, labels, cells, _span_mm(graph, cells), alone, graph.base_ms)
 
     def make_ready(self) -> None:
         """Make now, in whatever thread this is, what would else be made at the first closure."""
@@ -162,6 +172,11 @@ def prepare(stored: Mapping[str, tuple[RoadGraph, Labels | None]]) -> dict[str, 
     networks = {kind: Network.of(*stored[kind]) for kind in sorted(stored)}
     for network in networks.values():
         network.make_ready()
+    if networks:
+        lead = leading(networks)
+        for network in networks.values():
+            network.in_leading = network.lanes_in(networks[lead])
+        networks[lead].siren_ms = _siren_ms(networks[lead], networks.get(f"{lead}{SIREN}"))
     return networks
 
 
@@ -169,6 +184,13 @@ def leading(networks: Networks) -> str:
     """Return the kind whose lanes closures and paces are told by."""
     wheels = [kind for kind in sorted(networks) if kind not in NOT_ON_WHEELS]
     return LEADS if LEADS in networks else (wheels or sorted(networks))[0]
+
+
+def _siren_ms(network: Network, siren: Network | None) -> I32:
+    if siren is None or not siren.graph.lanes:
+        return network.graph.base_ms
+    there = network.lanes_in(siren)
+    return np.where(there >= 0, siren.graph.base_ms[np.maximum(there, 0)], network.graph.base_ms)
 
 
 def _hash_of(ends: Ends) -> int:

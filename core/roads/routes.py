@@ -40,8 +40,8 @@ class Routes:
         """Return for each row of `sources` (n, 2·ends) the ms to the nearest of `targets` (ends, 2).
 
         INFINITE means no way, or none within `bound_ms`, or not among the `enough` fastest; with neither given,
-        all are known. The fastest are all there is to know of a call: a search that stops at five of 300
-        vehicles takes a tenth of the time.
+        all are known. A row that has no way makes the search go through the whole network (measured: 4 to 8
+        ms for 54,000 nodes): do not ask for one of which labels say that it has none.
         """
         graph = self.graph
         backward = graph.first_in, graph.tail_in, graph.lane_in

@@ -60,7 +60,7 @@ def _measure(state: State, roads: Atlas, rows: I64, sirens: I64) -> None:
     lanes, headings, rows, sirens = lanes[on], headings[on], rows[on], sirens[on]
     along = network.along(lanes, headings) >= ALONG_MIN
     lanes, rows, sirens = lanes[along], rows[along], sirens[along]
-    built_ms = np.where(sirens, roads.siren_ms[lanes], network.graph.base_ms[lanes]).astype(np.int64)
+    built_ms = np.where(sirens, network.siren_ms[lanes], network.graph.base_ms[lanes]).astype(np.int64)
     driven_ms = network.graph.length_mm[lanes].astype(np.int64) * 100 // columns.speed_cms[rows]
     roads.paces.learn(
         lanes.tolist(),

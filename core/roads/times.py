@@ -136,12 +136,6 @@ class RoadTimes:
         straight = settings.speed_kmh * 100 / (3.6 * settings.detour_percent)
         return SLACK * max(self.weights.fastest_mps, settings.off_road_kmh / 3.6, straight)
 
-    def _compare(self) -> None:
-        """See how what is closed differs from what the weights in force know of."""
-        self.live = self._closed != self._labelled
-        self._newly = sorted(self._closed - self._labelled)
-        self._opened = not self._labelled <= self._closed
-
     def drives(self, sources: I32, targets: I32) -> I32:
         """Return the ms of each source to the nearest target, by the weights in force and what is closed now."""
         if self.labels is None and self.alone and not self.live:
@@ -159,6 +153,24 @@ class RoadTimes:
                 times[through] = self._routes.many_to_one(self._lane_ms, rows, targets)
         return times
 
+    def ends_at(self, place: I64, off_road_kmh: int) -> I32:
+        """Return the nodes from which the place is reached, and the ms from there (ends, 2)."""
+        graph, open_ms = self.network.graph, self.weights.open_ms
+        lane, other, fraction, off_mm = place[snap.LANE :, 0].tolist()
+        walk_ms = -(-off_mm * 36 // (10 * off_road_kmh))
+        ends: list[tuple[int, int]] = []
+        for along, part in ((lane, fraction), (other, snap.WHOLE - fraction)):
+            if along != snap.OFF_ROAD:
+                ms = walk_ms - (-int(open_ms[along]) * part // snap.WHOLE)
+                ends += [(node, ms) for node in graph.tail[graph.arcs_of(along)].tolist()]
+        return np.array(ends, np.int32)
+
+    def _compare(self) -> None:
+        """See how what is closed differs from what the weights in force know of."""
+        self.live = self._closed != self._labelled
+        self._newly = sorted(self._closed - self._labelled)
+        self._opened = not self._labelled <= self._closed
+
     def _through(self, labels: Labels, sources: I32, targets: I32, times: I32) -> NDArray[np.bool_]:
         """Return which of the drives may have gone through a lane that was closed since."""
         graph, open_ms = self.network.graph, self.weights.open_ms
@@ -171,18 +183,6 @@ class RoadTimes:
                 ends = np.stack([tails, np.full(len(tails), onward, np.int32)], axis=1)
                 touched |= labels.many_to_one(sources, ends) <= times
         return touched & (times < INFINITE)
-
-    def ends_at(self, place: I64, off_road_kmh: int) -> I32:
-        """Return the nodes from which the place is reached, and the ms from there (ends, 2)."""
-        graph, open_ms = self.network.graph, self.weights.open_ms
-        lane, other, fraction, off_mm = place[snap.LANE :, 0].tolist()
-        walk_ms = -(-off_mm * 36 // (10 * off_road_kmh))
-        ends: list[tuple[int, int]] = []
-        for along, part in ((lane, fraction), (other, snap.WHOLE - fraction)):
-            if along != snap.OFF_ROAD:
-                ms = walk_ms - (-int(open_ms[along]) * part // snap.WHOLE)
-                ends += [(node, ms) for node in graph.tail[graph.arcs_of(along)].tolist()]
-        return np.array(ends, np.int32)
 
 
 def _straight_ms(lat_e7: int, lon_e7: int, rows: I64, columns: UnitColumns, settings: Settings) -> I64:

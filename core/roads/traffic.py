@@ -145,12 +145,9 @@ def part_of(at_s: int, utc_offset_s: int) -> int:
     return (at_s + utc_offset_s) % 86_400 * PARTS // 86_400
 
 
-def weigh(network: Network, in_leading: I32, frozen: Frozen, *, on_wheels: bool) -> Weights:
-    """Return the weights of a network that follow from what was believed. Pure; for any thread.
-
-    `in_leading` (lanes,) names for each lane the same one of the leading network, or -1.
-    """
-    graph = network.graph
+def weigh(network: Network, frozen: Frozen, *, on_wheels: bool) -> Weights:
+    """Return the weights of a network that follow from what was believed. Pure; for any thread."""
+    graph, in_leading = network.graph, network.in_leading
     if not on_wheels:
         return weights_of(network, graph.base_ms)
     open_ms = graph.base_ms.astype(np.int64)

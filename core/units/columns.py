@@ -75,6 +75,8 @@ class UnitColumns:
         "Names of the kinds of police by index, as far as the roster has named them; 0 is none."
         self.narrow: I32 = np.zeros((layout.NARROW, ROWS_AT_FIRST), np.int32)
         self.wide: I64 = np.zeros((layout.WIDE, ROWS_AT_FIRST), np.int64)
+        self._room = np.empty(0, np.int64)
+        "Where a batch is taken apart: memory new at each tick would cost more than the work (measured: page faults)."
         self.index = UnitIndex(self)
         "The free ones by place."
 
@@ -149,11 +151,14 @@ class UnitColumns:
         assert len(data) % FIX_BYTES == 0, "a batch is whole records"
         records = np.frombuffer(data, FIX_DTYPE)
         fields = FIX_DTYPE.names or ()
-        table = np.empty((len(fields), records.shape[0]), np.int64)
+        many = records.shape[0]
+        if (len(fields) + 1) * many > self._room.size:
+            self._room = np.empty((len(fields) + 1) * many, np.int64)
+        table = self._room[: len(fields) * many].reshape(len(fields), many)
         for column, name in enumerate(fields):
             table[column] = records[name]
         latest_s = LATEST_S if now_s is None else now_s + AHEAD_S_MAX
-        verdicts = np.empty(records.shape[0], np.int64)
+        verdicts = self._room[table.size : table.size + many]
         taken = fixes.apply(self.narrow, self.wide, table, self.rows, latest_s, verdicts)
         self.index.follow(table[fixes.INDEX])
         if taken == verdicts.shape[0]:

@@ -48,4 +48,5 @@ def area(zone: Zone) -> int:
 def _doubled(ring: I32) -> int:
     # Away from the first corner the products are small; Python's integers hold any sum.
     lats, lons = (ring.astype(np.int64) - ring[0].astype(np.int64)).T
-    return abs(sum((lats * np.roll(lons, -1) - np.roll(lats, -1) * lons).tolist()))
+    parts: list[int] = (lats * np.roll(lons, -1) - np.roll(lats, -1) * lons).tolist()
+    return abs(sum(parts))

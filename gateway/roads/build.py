@@ -17,8 +17,9 @@ from core.roads.graph import RoadGraph
 from core.roads.labels import Labels
 from gateway.errors import RoadSourceError
 from gateway.roads import file, osm, table, water
-from gateway.roads.network import FRAGMENT_MAX, Network, network
+from gateway.roads.network import FRAGMENT_KM, Network, network
 from gateway.roads.profiles import PROFILES, Profile
+from gateway.roads.straight import TOLERANCE_M, straightened
 from gateway.roads.survey import BOAT, KINDS, Survey, lay_together
 
 Step = Callable[[str], object]
@@ -47,14 +48,18 @@ def build(
     profiles: tuple[Profile, ...] | None,
     out: Path,
     *,
-    fragment_max: int = FRAGMENT_MAX,
+    fragment_km: float = FRAGMENT_KM,
     lattice_m: int = water.LATTICE_M,
+    straighten_m: float = TOLERANCE_M,
 ) -> int:
     """Build the file and tell what is in it; return 0. Raises RoadSourceError or RoadFileError."""
     terminal = Console(stderr=True)
     with _shown(terminal, _steps(sources, profiles)) as step:
         began = time.perf_counter()
         survey = _survey(sources, profiles, lattice_m, step)
+        if straighten_m > 0:
+            step(f"straightening {survey.pieces:,} pieces")
+            survey = straightened(survey, straighten_m)
         chosen = profiles or _all_that_drive(survey)
         step("warming the kernels")
         warm()
@@ -62,7 +67,7 @@ def build(
         networks: dict[str, Network] = {}
         for profile in chosen:
             step(f"{profile.name}: roads")
-            networks[profile.name] = found = network(survey, profile, fragment_max)
+            networks[profile.name] = found = network(survey, profile, fragment_km)
             step(f"{profile.name}: labels of {found.graph.nodes:,} nodes")
             made[profile.name] = found.graph, hub_labels.build(found.graph, found.graph.base_ms)
         step(f"writing {out}")
@@ -136,8 +141,9 @@ def _survey(sources: Sources, profiles: tuple[Profile, ...] | None, lattice_m: i
 
 
 def _steps(sources: Sources, profiles: tuple[Profile, ...] | None) -> int:
-    """Return about how many steps there will be: the files, the water and the kernels, two a profile, the writing."""
-    return len(sources.files()) + 3 + 2 * len(profiles or ("car", "car_siren"))
+    """Return about how many steps there will be."""
+    # The files; the water, the bends, the kernels and the writing; roads and labels of each profile.
+    return len(sources.files()) + 4 + 2 * len(profiles or ("car", "car_siren"))
 
 
 def _all_that_drive(survey: Survey) -> tuple[Profile, ...]:

@@ -14,8 +14,8 @@ from gateway.roads.profiles import Profile
 from gateway.roads.survey import F64, I32, KINDS, ONE_WAY, Survey
 from gateway.roads.turns import Lanes, forbidden
 
-FRAGMENT_MAX: Final = 20
-"Nodes a fragment may have and be left out; an island with more keeps its roads. Guess: a farm and its yard."
+FRAGMENT_KM: Final = 1.0
+"Lanes a part must have to be kept, each direction counted: an island keeps its roads, a farm and its yard go (guess)."
 
 Bool = NDArray[np.bool_]
 
@@ -38,21 +38,27 @@ class Network(NamedTuple):
     "Nodes added because turns are forbidden."
 
 
-def network(survey: Survey, profile: Profile, fragment_max: int = FRAGMENT_MAX) -> Network:
+def network(survey: Survey, profile: Profile, fragment_km: float = FRAGMENT_KM) -> Network:
     """Return the graph of what a profile can drive on. Raises RoadSourceError when that is nothing."""
     lanes = _lanes(survey, profile)
     if not len(lanes.begin):
         raise RoadSourceError(f"there is nothing in it that a {profile.name} can drive on")
     split = _split(survey.places, lanes, forbidden(survey, lanes, profile))
     part = components(len(split.place), split.tail, split.head)
-    sizes = np.bincount(part)
-    kept = sizes[part] > fragment_max
+    lane_mm = survey.length_mm[lanes.piece]
+    inner = (
+        part[split.lane_head] == part[split.tail[: len(lane_mm)]]
+    )  # the first arcs are the lanes, one each
+    part_mm = np.bincount(part[split.lane_head][inner], lane_mm[inner], minlength=int(part.max()) + 1)
+    touched = np.zeros(len(part), np.bool_)
+    touched[split.tail] = touched[split.head] = True
+    kept = (part_mm[part] >= fragment_km * 1e6) & touched
     if not kept.any():
         raise RoadSourceError(
-            f"for {profile.name} it falls into {len(sizes)} parts of at most {int(sizes.max())} nodes; "
-            f"parts of {fragment_max} and fewer are left out (--fragment)"
+            f"for {profile.name} it falls into parts of at most {part_mm.max() / 1e6:.2g} km of lanes, "
+            f"and those below {fragment_km:g} km are left out (--fragment)"
         )
-    return _finished(survey, lanes, split, part, kept)
+    return _finished(survey, lanes, split, _Parts(part, kept, touched))
 
 
 def _lanes(survey: Survey, profile: Profile) -> Lanes:
@@ -147,7 +153,17 @@ def _split(places: int, lanes: Lanes, bound: dict[int, frozenset[int]]) -> _Spli
     return _Split(place, lane_head, np.concatenate(tail), lane_head[all_lanes], all_lanes)
 
 
-def _finished(survey: Survey, lanes: Lanes, split: _Split, part: I32, kept: Bool) -> Network:
+class _Parts(NamedTuple):
+    """What hangs together, node by node."""
+
+    part: I32
+    kept: Bool
+    touched: Bool
+    "Some lane of this profile begins or ends there."
+
+
+def _finished(survey: Survey, lanes: Lanes, split: _Split, parts: _Parts) -> Network:
+    part, kept, touched = parts
     arc_kept = kept[split.tail] & kept[split.head]
     lane_kept = np.zeros(len(lanes.begin), np.bool_)
     lane_kept[split.lane[arc_kept]] = True
@@ -179,7 +195,6 @@ def _finished(survey: Survey, lanes: Lanes, split: _Split, part: I32, kept: Bool
         kinds=KINDS,
     )
     graph.validate()
-    sizes = np.bincount(part)
     islands = np.unique(part[kept])
     in_main = part[split.lane_head[lane_kept]] == islands[0]
     lost = _lost(survey, lanes, lane_kept)
@@ -187,7 +202,7 @@ def _finished(survey: Survey, lanes: Lanes, split: _Split, part: I32, kept: Bool
         graph=graph,
         islands=len(islands),
         main_percent=round(100 * float(in_main.mean()), 1),
-        fragments=int(len(sizes) - len(islands) - _bare(split, part, sizes)),
+        fragments=len(np.unique(part[touched])) - len(islands),
         fragment_lanes=int((~lane_kept).sum()),
         lost_mm=lost,
         splits=int(kept[survey.places :].sum()),
@@ -197,14 +212,6 @@ def _finished(survey: Survey, lanes: Lanes, split: _Split, part: I32, kept: Bool
 def _renumbered(kept: Bool) -> I32:
     """Return the new row of every old one, NOWHERE for those that go."""
     return np.where(kept, np.cumsum(kept) - 1, NOWHERE).astype(np.int32)
-
-
-def _bare(split: _Split, part: I32, sizes: NDArray[np.int64]) -> int:
-    """Return how many parts are a single node that no lane touches: places this profile does not use."""
-    touched = np.zeros(len(part), np.bool_)
-    touched[split.tail] = True
-    touched[split.head] = True
-    return int(((sizes[part] == 1) & ~touched).sum())
 
 
 def _lost(survey: Survey, lanes: Lanes, lane_kept: Bool) -> I32:

@@ -34,7 +34,6 @@ _ACCESS: Final = (
     (FOOT, ("foot", "access")),
 )
 "Who looks at which keys; the first one that is there decides."
-_CLOSED: Final = frozenset({"no"})
 _FORWARD: Final = frozenset({"yes", "true", "1"})
 _BACKWARD: Final = frozenset({"-1", "reverse"})
 _CHANGING: Final = frozenset({"reversible", "alternating"})
@@ -75,7 +74,7 @@ def kind(tags: Tags) -> int | None:
 def open_to(tags: Tags) -> int:
     """Return the bits of those a road or waterway is open to."""
     if "highway" not in tags:
-        return NOBODY if tags.get("boat", tags.get("access")) in _CLOSED else BOAT
+        return NOBODY if tags.get("boat", tags.get("access")) == "no" else BOAT
     return _let_through(tags, EVERYBODY_ON_LAND)
 
 
@@ -127,6 +126,8 @@ def _let_through(tags: Tags, by_itself: int) -> int:
     bits = by_itself
     for who, keys in _ACCESS:
         said = next((tags[key] for key in keys if key in tags), None)
-        if said is not None:
-            bits = bits & ~who if said in _CLOSED else bits | (who if said != "unknown" else bits & who)
+        if said == "no" or (said == "emergency" and who != SIREN):
+            bits &= ~who
+        elif said not in (None, "unknown"):
+            bits |= who
     return bits

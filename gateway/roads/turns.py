@@ -60,8 +60,6 @@ def _turned(survey: Survey, lanes: Lanes, profile: Profile) -> dict[int, set[int
                 continue
             back = int(lanes.twin[lane])
             onto = wanted & {back} if turn.around and turn.from_way == turn.to_way else wanted
-            if turn.from_way == turn.to_way and not turn.around:
-                onto = onto - {back}
             if turn.only and onto:
                 only[lane] |= onto
             elif not turn.only:

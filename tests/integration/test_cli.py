@@ -123,6 +123,8 @@ def test_check_tells_of_each_neighbour_hides_passwords_and_leaves_nothing_behind
         "redis": "FAULT",
         "mqtt": "FAULT",
         "units": "ok",
+        "zones": "ok",
+        "roads": "ok",
         "lookup": "ok",
         "pyvoip": "ok",
         "voice": "ok",

@@ -41,6 +41,8 @@ def test_a_map_is_built_inspected_and_drawn(tmp_path: Path) -> None:
         (("inspect",), "required: FILE"),
         (("build", "--nodes", "n.csv", "--out", "x"), "--nodes and --arcs come together"),
         (("build", "--lattice", "0", "--out", "x"), "0 is not a number above zero"),
+        (("build", "--fragment", "-1", "--out", "x"), "-1 is not a number from 0 to 999"),
+        (("build", "--straighten", "nan", "--out", "x"), "nan is not a number from 0 to 999"),
         (("inspect", "x.roads", "--from", "120.6"), "120.6 is not LAT,LON"),
         (("inspect", "x.roads", "--from", "120.6,28.0"), "not on the earth: latitude comes first"),
     ],
@@ -67,8 +69,8 @@ def test_wrong_usage_exits_2(words: tuple[str, ...], said: str, capsys: pytest.C
             "no line names the columns from,to",
         ),
         (
-            ("build", "--nodes", "nodes.csv", "--arcs", "arcs.csv", "--out", "x"),
-            "into 1 parts of at most 2 nodes",
+            ("build", "--nodes", "nodes.csv", "--arcs", "arcs.csv", "--fragment", "5", "--out", "x"),
+            "km of lanes, and those below",
         ),
         (("build", "--osm", "m.osm", "--profiles", "tank", "--out", "x"), "no profile tank: there are car"),
         (("build", "--water", "nodes.csv", "--out", "x"), "nodes.csv is not GeoJSON"),
@@ -106,7 +108,7 @@ def test_porto_alegre_hangs_together() -> None:
 
     for profile in ("car", "car_siren", "foot"):
         found = network(survey, PROFILES[profile])
-        assert found.main_percent > 99, profile
+        assert found.main_percent > 98, profile
         assert 30_000 < found.graph.nodes < 43_000
 
 

@@ -52,6 +52,9 @@ ROSTER = tuple(
         unit_id=UnitId(unit),
         county=OUHAI if unit == "u4" else LUCHENG,
         capabilities=("boat", "rope") if unit == "boat" else (),
+        police_type="water" if unit == "boat" else "patrol",
+        crew=1 if unit == "u2" else 0,
+        shift_end="17:00" if unit == "u3" else "",  # soon: a history begins at 16:53
     )
     for unit in UNITS
 )
@@ -95,7 +98,6 @@ KINDS = (
     *("call.take", "call.classify", "incident.level", "incident.close", "unit.set", "coffee.make"),
     *("incident.locate", "order.accept") * 2,
     "order.cancel",
-    "plan.step",
 )
 
 

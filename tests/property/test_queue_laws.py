@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.dispatch.queue import DispatchQueue, Pushed
 from core.dispatch.urgency import Curve, as_table, counts_ms, overtaking_ms, plain, stretches
-from core.kernels import heap, twins, warm
+from core.kernels import heap, twins, waiting, warm
 
 warm()
 
@@ -227,7 +227,7 @@ def urgencies(curve: Curve) -> NDArray[np.int64]:
 
 
 @given(curves(), curves())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_the_bound_is_tight(level: Curve, by: Curve) -> None:
     bound_ms = overtaking_ms((level, by), 1, 2)
 
@@ -244,7 +244,7 @@ def test_the_bound_is_tight(level: Curve, by: Curve) -> None:
 @given(curves(), st.integers(-20_000, 60_000))
 @settings(deadline=None)
 def test_a_curve_says_the_same_in_python_and_in_the_kernel(curve: Curve, waited_ms: int) -> None:
-    table = heap.empty_table(as_table((plain(0), curve)), 1, 1)
+    table = waiting.empty_table(as_table((plain(0), curve)), 1, 1)
 
     said = counts_ms(curve, waited_ms)
 
@@ -257,7 +257,12 @@ def test_a_curve_says_the_same_in_python_and_in_the_kernel(curve: Curve, waited_
 
 def as_moves(moves: list[Move]) -> NDArray[np.int64]:
     """Return moves for slots as `apply` takes them; members become slots, some of them those of earlier moves."""
-    verbs = {"push": heap.PUSH, "reclassify": heap.RECLASSIFY, "remove": heap.REMOVE, "pop": heap.POP}
+    verbs = {
+        "push": waiting.PUSH,
+        "reclassify": waiting.RECLASSIFY,
+        "remove": waiting.REMOVE,
+        "pop": waiting.POP,
+    }
     now, rows = 10**6, []
     for turn, (verb, member, level, waited, protected, passed) in enumerate(moves):
         slot = int(member[1:]) % 8
@@ -274,7 +279,7 @@ def test_a_batch_is_its_operations_one_by_one_and_a_kernel_its_twin(
 ) -> None:
     slow = {name.removeprefix("heap."): twin for name, twin in twins().items() if name.startswith("heap.")}
     moves = as_moves(history)
-    ours, theirs, single = (heap.empty_table(as_table(policy), capacity, capacity) for _ in range(3))
+    ours, theirs, single = (waiting.empty_table(as_table(policy), capacity, capacity) for _ in range(3))
     answers, same, one = (np.empty(len(moves), np.int64) for _ in range(3))
 
     heap.apply(ours, moves, answers)
@@ -295,10 +300,10 @@ def test_a_batch_is_its_operations_one_by_one_and_a_kernel_its_twin(
 def _alone(move: NDArray[np.int64], answers: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return a move that names its slot, where it named an earlier move."""
     move = move.copy()
-    if move[0, heap.WHO] < 0:
-        answer = int(answers[-1 - move[0, heap.WHO]])
-        slot = answer if answer >= heap.NOBODY else -2 - answer
-        move[0, heap.WHO] = slot
-        if slot == heap.NOBODY and move[0, heap.VERB] in (heap.RECLASSIFY, heap.REMOVE):
-            move[0, heap.WHO] = 10**6
+    if move[0, waiting.WHO] < 0:
+        answer = int(answers[-1 - move[0, waiting.WHO]])
+        slot = answer if answer >= waiting.NOBODY else -2 - answer
+        move[0, waiting.WHO] = slot
+        if slot == waiting.NOBODY and move[0, waiting.VERB] in (waiting.RECLASSIFY, waiting.REMOVE):
+            move[0, waiting.WHO] = 10**6
     return move

@@ -4,6 +4,7 @@
 import pytest
 
 from core.calls.line import TOLD_MAX
+from core.dispatch.urgency import Curve
 from core.effects import QueueCaller
 from core.events import NeighbourBack, NeighbourGone
 from core.ids import CallId, Leg
@@ -120,3 +121,30 @@ def test_a_trunk_that_is_down_is_told_and_touches_no_call() -> None:
     assert play.engine.state.away == {"mqtt": "no answer"}
     assert play.engine.state.timers == before
     assert len(play.engine.state.calls_waiting) == 3
+
+
+def test_a_promise_that_falls_due_moves_a_caller_to_the_front_of_the_line() -> None:
+    """Level 3 counts for an hour once it has waited ten minutes: curves, not head starts alone."""
+    promised = Curve(points=((0, 0), (600, 600), (600, 3600)))
+    play = Play(answer="seats", urgency={"3": promised}, queue_tell_s=590)
+    play >> call("a", 2) >> command("call.classify", 2, call_id=CallId("c2"), level=3)
+    play >> call("b", 5, spot=(5000, 0))
+
+    play >> fires("line", 592)
+    assert places(play) == [("leg-a", 2)]
+
+    _ = play >> command("call.classify", 602, call_id=CallId("c2"), level=3)
+    _ = play << Shows("call.waiting", call_id="c2", urgency_ms=at(602) // 1_000_000 - 3_600_000)
+    play >> fires("line", 1182)
+    assert places(play) == [("leg-a", 1), ("leg-b", 2)]
+
+
+def test_a_start_with_other_curves_keeps_everybody_in_the_line() -> None:
+    play = three()
+    assert play.engine.state.calls_waiting.first(play.engine.state.now_ms, 3) == ["c2", "c3", "c4"]
+    play >> command("call.classify", 5, call_id=CallId("c2"), level=4)
+
+    lazy = Curve(points=((0, 900),), then_percent=100)
+    play >> starts(6, answer="seats", urgency={"4": lazy})
+
+    assert play.engine.state.calls_waiting.first(play.engine.state.now_ms, 3) == ["c2", "c3", "c4"]

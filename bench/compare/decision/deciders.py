@@ -100,10 +100,10 @@ class Afternoon(Decider):
         nearest = CANDIDATES if ways is not None else TOP
         self.tree = TreeMatcher(town.columns, Settings(candidates_max=nearest))
         self.tree.tick(1 | NEED, NOW_S)
-        self.names = itertools.count()
+        self.names = itertools.count(WAITING)
         self.queue = LazyHeap()
         for waiting in range(WAITING):
-            self.queue.push(f"c{waiting}", waiting)
+            self.queue.push(waiting, waiting)
 
     def tick(self) -> None:
         """Build the tree outside the clock, for who has it for nothing."""
@@ -115,7 +115,7 @@ class Afternoon(Decider):
         if not self.tree_free:
             self.tree.tick(1 | NEED, NOW_S)
         turn = next(self.names)
-        self.queue.push(f"n{turn}", WAITING + turn)
+        self.queue.push(turn, turn)
         member = self.queue.pop()
         rows = self.tree.nearest(*self.town.places[call])
         if self.ways is not None and rows:
@@ -124,7 +124,7 @@ class Afternoon(Decider):
             best = [{"unit_id": f"u{rows[i]}", "eta_s": ms[i] / 1000} for i in order]
         else:
             best = [{"unit_id": f"u{row}"} for row in rows]
-        return json.dumps({"call": member, "candidates": best}).encode()
+        return json.dumps({"call": f"c{member}", "candidates": best}).encode()
 
 
 def _scipy(town: Town) -> Ways:

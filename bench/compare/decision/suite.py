@@ -19,8 +19,8 @@ from bench.compare.suite import Asked, CompareError, tell
 from core.kernels import kernels, warm
 
 SEED = 110
-CALLS, CALLS_QUICK = 300, 60
-ROUNDS = 7
+CALLS, CALLS_QUICK = 200, 60
+ROUNDS = 5
 WARM_CALLS = 20
 PROVEN = "ours, proven"
 

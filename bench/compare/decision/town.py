@@ -99,7 +99,7 @@ def town(name: str, units: int, calls: int, seed: int, atlas: Atlas | None) -> T
     if atlas is not None:
         times = atlas.times["car"]
         eyes = RoadTimes(times.network, times.weights, times.labels, Settings().snap_m_max)
-    places = []
+    places: list[tuple[float, float]] = []
     while len(places) < calls:
         lat, lon = (spots[chance.integers(0, len(spots))] / 1e7).tolist()
         if min(distance_m(lat, lon, *there) for there in able.tolist()) >= APART_M:

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 
 from bench.compare.child import child
 from bench.compare.suite import CompareError, tell
-from gateway.demo.servers import free_port
 
 WHEEL = "osrm-bindings"
 VERSION = "26.10.0"
 FETCH_S_MAX = 300
 START_S_MAX = 20.0
 PROGRAMS = "osrm/bin"
-MODES = {"osrm-contract": "ch", "osrm-partition": "mld"}
+REBUILDS = {"ch": "osrm-contract", "mld": "osrm-customize"}
+"{its algorithm: what must run again when speeds have changed}"
 
 
 class Osrm:
@@ -80,39 +80,45 @@ def lay_out(pbf: Path, algorithm: str) -> Path:
     """Return the base path of what OSRM made of a map, made when it is not there."""
     home = fetch()
     digest = hashlib.sha256(pbf.read_bytes()).hexdigest()[:12]
-    made = home / f"{pbf.stem}-{digest}-{algorithm}"
+    name = pbf.name.partition(".")[0]  # ".osm" in a folder's name leads OSRM astray
+    made = home / f"{name}-{digest}-{algorithm}"
     if not (made / "done").exists():
         tell(f"OSRM lays out {pbf.name}")
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
         shutil.copy(pbf, made / "map.osm.pbf")
-        run(home, "osrm-extract", "-p", str(home / "osrm/share/profiles/car.lua"), str(made / "map.osm.pbf"))
-        for program in ("osrm-contract",) if algorithm == "ch" else ("osrm-partition", "osrm-customize"):
-            run(home, program, str(made / "map.osrm"))
+        run("osrm-extract", "-p", str(home / "osrm/share/profiles/car.lua"), str(made / "map.osm.pbf"))
+        if algorithm == "mld":
+            run("osrm-partition", str(made / "map.osrm"))
+        run(REBUILDS[algorithm], str(made / "map.osrm"))
         (made / "done").touch()
     return made / "map.osrm"
 
 
-def run(home: Path, program: str, *arguments: str) -> float:
-    """Run one of OSRM's programs on one core; return the seconds it took. Raises CompareError."""
-    began_s = time.perf_counter()
+def run(program: str, *arguments: str) -> None:
+    """Run one of OSRM's programs on one core. Raises CompareError."""
     try:
-        command = (home / PROGRAMS / program, "--threads", "1", *arguments)
+        command = (str(folder() / PROGRAMS / program), "--threads", "1", *arguments)
         subprocess.run(command, check=True, capture_output=True, timeout=FETCH_S_MAX)
     except (OSError, subprocess.SubprocessError) as error:
         raise CompareError(f"{program} does not run here ({type(error).__name__})") from None
-    return time.perf_counter() - began_s
 
 
 @contextmanager
 def serving(base: Path, algorithm: str) -> Iterator[Osrm]:
     """Serve what was laid out until the block ends. Raises CompareError when it does not answer."""
-    port = free_port()
+    port = _free_port()
     command = (folder() / PROGRAMS / "osrm-routed", "--algorithm", algorithm, "--threads", "1")
     address = ("--ip", "127.0.0.1", "--port", str(port), str(base))
     with child([str(word) for word in (*command, *address)], base.parent):
         _wait_for(port)
         yield Osrm(port)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def _wait_for(port: int) -> None:
@@ -132,5 +138,7 @@ def _python_with_pip() -> str:
     try:
         importlib.metadata.version("pip")
     except importlib.metadata.PackageNotFoundError:
-        return shutil.which("python3", path=os.pathsep.join((sys.base_prefix + "/bin", os.defpath))) or "python3"
+        return (
+            shutil.which("python3", path=os.pathsep.join((sys.base_prefix + "/bin", os.defpath))) or "python3"
+        )
     return sys.executable

@@ -7,11 +7,12 @@ All but ours and pandana search anew for each call, from it backwards; networkit
 import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.compare.eta.cities import City, Question
+from bench.compare.eta.cities import UNITS, City, Question
 from bench.compare.result import OURS
 from core.roads.graph import I32
 
@@ -53,7 +54,7 @@ def simple_arcs(city: City) -> tuple[I32, I32, I32]:
 
 
 def _ours(city: City) -> Answer:
-    labels, pairs = city.labels, np.zeros((50, 2), np.int32)
+    labels, pairs = city.labels, np.zeros((UNITS, 2), np.int32)
     target = np.zeros((1, 2), np.int32)
 
     def answer(question: Question) -> NDArray[np.int64]:
@@ -112,12 +113,12 @@ def _pandana(city: City) -> Answer:
 
     def answer(question: Question) -> NDArray[np.int64]:
         found = net.shortest_path_lengths(question.units.tolist(), [question.call] * len(question.units))
-        return np.rint(np.multiply(found, 1000)).astype(np.int64)
+        return np.array(np.rint(np.multiply(found, 1000)), np.int64)
 
     return answer
 
 
-def pandana_network(city: City) -> "pandana.Network":  # noqa: F821
+def pandana_network(city: City) -> Any:  # noqa: ANN401  pandana is untyped
     """Return pandana's network, which contracts the graph when it is made.
 
     It counts in thousandths of what it is given, cut off, in 32 bits: so seconds, and a little more than whole.

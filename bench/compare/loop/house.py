@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process with a uvloop that takes in positions, asks who is nearest, and hears a probe: `-m bench.compare.loop.house`.
+"""A process with a loop that takes in positions, asks who is nearest, and hears a probe.
 
 Positions come as they come from the broker: payload by payload through the adapter's intake, in ticks into the columns.
 Each leaves a small record behind, as a console's history or the backlog of a slow neighbour would: a process whose
 memory only breathes gives the collector nothing to do, one whose memory grows does. 300,000 records are there at the
 start.
 
-A line on stdout tells the port. Each datagram carries the sender's monotonic ns; how long it was under way is all that is
-measured. The last line is the result, as JSON.
+The first line on stdout tells the port. Each datagram carries the sender's monotonic ns; how long it was under way is
+all that is measured. The last line is the result, as JSON.
 """
 
 import argparse
 import asyncio
 import gc
 import json
-import sys
 import threading
 import time
 from typing import Any
@@ -27,7 +26,7 @@ from bench.compare.eta.cities import made_up
 from bench.compare.loop.wire import HEARD
 from core.ids import CountyCode, UnitId
 from core.kernels import warm
-from core.kernels.grid import FREE
+from core.kernels.layout import FREE
 from core.roads.labels import build
 from core.units.columns import Barred, UnitColumns
 from core.units.index import around
@@ -75,7 +74,7 @@ class House:
             await asyncio.sleep(max(0.0, due - loop.time()))
 
     def _take_in(self, chunk: int) -> None:
-        now_ns = time.time_ns()  # noqa: TID251  the load is real, so is its time
+        now_ns = time.time_ns()
         trail = []
         for n in range(self.taken, self.taken + self.per_chunk):
             payload = self.payloads[n]
@@ -214,4 +213,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

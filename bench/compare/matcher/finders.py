@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The contenders, each as its users would write it.
 
-What can be laid out beforehand is, untimed: each has its moves and its questions in the coordinates it likes. Ours
-has the gateway's packed fixes and degrees, and takes them apart within the time.
+What can be laid out beforehand is, untimed: each has its moves in arrays and its questions in the coordinates it
+likes. Ours is asked in degrees. `ours with columns` is what the gateway pays in all, from the packed fixes on.
 """
 
 import math
@@ -12,13 +12,13 @@ from typing import ClassVar
 import numpy as np
 
 from bench.compare.matcher.plane import plane
-from bench.compare.matcher.world import K, NOW_S, REACH_M, World
+from bench.compare.matcher.world import NOW_S, REACH_M, K, World
 from core.kernels import grid
-from core.kernels.layout import I64
+from core.kernels.layout import I64, LAT_E7, LON_E7, MASK
 from core.units.columns import FIX_DTYPE, Barred, UnitColumns
 from core.units.index import NOBODY, around
 
-OURS_ASKED: dict[str, int] = {"k": K, "reach_m": REACH_M, "now_ms": NOW_S * 1000, "lost_ms": 120_000}
+NOW_MS, LOST_MS = NOW_S * 1000, 120_000
 SPHERE_M = 6_371_008.8
 ON_A_SPHERE = 0.005
 "What distances on a sphere may differ from those on the ellipsoid."
@@ -51,10 +51,10 @@ class Finder:
         """Leave nothing behind."""
 
 
-class Ours(Finder):
-    """The unit index, with the columns it follows."""
+class WithColumns(Finder):
+    """Ours as the gateway has it: packed fixes are taken apart, late ones refused, speeds kept, units freed singly."""
 
-    name = "ours"
+    name = "ours with columns"
     slack = 0.0
 
     def __init__(self, begin: World) -> None:
@@ -71,10 +71,13 @@ class Ours(Finder):
             columns.set_barred(row, Barred.FREE if free else Barred.BUSY)
         self._records = [tick.records for tick in begin.ticks]
         self._flipped = [
-            [(row, Barred.FREE if free else Barred.BUSY) for row, free in tick.flipped] for tick in begin.ticks
+            [(row, Barred.FREE if free else Barred.BUSY) for row, free in tick.flipped]
+            for tick in begin.ticks
         ]
         self._queries = [[(one.lat, one.lon, one.need) for one in tick.queries] for tick in begin.ticks]
-        columns.index.nearest(around(28.0, 120.7), need=0, **OURS_ASKED)
+        columns.index.nearest(
+            around(28.0, 120.7), need=0, k=K, reach_m=REACH_M, now_ms=NOW_MS, lost_ms=LOST_MS
+        )
 
     def tick(self, number: int) -> None:
         """As the engine does it."""
@@ -86,9 +89,38 @@ class Ours(Finder):
     def ask(self, tick: int, query: int) -> list[int]:
         """As the matcher does it."""
         lat, lon, need = self._queries[tick][query]
-        rows, _ = self._columns.index.nearest(around(lat, lon), need=need, **OURS_ASKED)
+        place = around(lat, lon)
+        rows, _ = self._columns.index.nearest(
+            place, need=need, k=K, reach_m=REACH_M, now_ms=NOW_MS, lost_ms=LOST_MS
+        )
         found: list[int] = rows.tolist()
         return found
+
+
+class Ours(WithColumns):
+    """The unit index alone, with its moves in arrays as everybody else has them."""
+
+    name = "ours"
+
+    def __init__(self, begin: World) -> None:
+        super().__init__(begin)
+        self._moves = [
+            (
+                tick.rows,
+                tick.lat_e7.astype(np.int32),
+                tick.lon_e7.astype(np.int32),
+                begin.mask[tick.rows] | tick.free,
+            )
+            for tick in begin.ticks
+        ]
+
+    def tick(self, number: int) -> None:
+        """Write three columns and let the index follow."""
+        columns = self._columns
+        rows, lat_e7, lon_e7, mask = self._moves[number]
+        columns.narrow[LAT_E7, rows], columns.narrow[LON_E7, rows] = lat_e7, lon_e7
+        columns.wide[MASK, rows] = mask
+        columns.index.follow(rows)
 
 
 class Scan(Ours):
@@ -333,4 +365,4 @@ def _spot(lat: float, lon: float) -> tuple[float, float]:
     return float(x), float(y)
 
 
-HERE: tuple[type[Finder], ...] = (Ours, Scan, KdTree, StrTree, BallTree, Hexagons, Numpy)
+HERE: tuple[type[Finder], ...] = (Ours, WithColumns, Scan, KdTree, StrTree, BallTree, Hexagons, Numpy)

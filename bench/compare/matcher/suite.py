@@ -121,7 +121,12 @@ def _queries(case: str, begin: World, finders: dict[str, Finder], quick: bool) -
 
 
 def _all_questions(begin: World) -> list[tuple[int, int]]:
-    return [(tick, query) for _ in range(3) for tick in range(len(begin.ticks)) for query in range(QUERIES_PER_TICK)]
+    return [
+        (tick, query)
+        for _ in range(3)
+        for tick in range(len(begin.ticks))
+        for query in range(QUERIES_PER_TICK)
+    ]
 
 
 def _mixed(
@@ -157,8 +162,8 @@ def _load(finder: Finder, begin: World) -> Sample:
     for number, tick in enumerate(begin.ticks):
         truth.follow(tick)
         if number % CHECKED_EACH == 0:
-            for query, rows in zip(tick.queries, answers[number], strict=True):
-                wrong = wrong or truth.wrong(query, rows, finder.slack)
+            for asked, rows in zip(tick.queries, answers[number], strict=True):
+                wrong = wrong or truth.wrong(asked, rows, finder.slack)
     return Sample(
         cpu_us=used_s * 1e6 * TICKS_PER_S / len(begin.ticks),
         checked=not wrong,

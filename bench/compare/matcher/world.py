@@ -110,7 +110,11 @@ class Truth:
 
     def follow(self, tick: Tick) -> None:
         """Go on by one tick."""
-        self.lat_e7[tick.rows], self.lon_e7[tick.rows], self.free[tick.rows] = tick.lat_e7, tick.lon_e7, tick.free
+        self.lat_e7[tick.rows], self.lon_e7[tick.rows], self.free[tick.rows] = (
+            tick.lat_e7,
+            tick.lon_e7,
+            tick.free,
+        )
 
     def wrong(self, query: Query, rows: list[int], slack: float) -> str:
         """Return what is wrong with an answer; distances may differ by `slack`, for some measure on a sphere."""
@@ -125,7 +129,9 @@ class Truth:
         told = metres[given]
         if (told > REACH_M * (1 + slack) + 1e-3).any():
             return "it names units out of reach"
-        if (np.sort(told)[: sure.size] > sure * (1 + slack) + 1e-3).any() or (np.diff(told) < -slack * told[1:] - 1e-3).any():
+        if (np.sort(told)[: sure.size] > sure * (1 + slack) + 1e-3).any() or (
+            np.diff(told) < -slack * told[1:] - 1e-3
+        ).any():
             return "nearer units were left out"
         return ""
 
@@ -146,4 +152,5 @@ def _metres(lat_e7: I64, lon_e7: I64, place: F64) -> F64:
     half = north / 2
     north_m = north * (place[2] + half * (place[3] + half * place[4]))
     east_m = np.radians((lon_e7 - place[1]) / 1e7) * (place[5] + half * (place[6] + half * place[7]))
-    return np.hypot(north_m, east_m)
+    metres: F64 = np.hypot(north_m, east_m)
+    return metres

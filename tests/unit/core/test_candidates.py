@@ -4,7 +4,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.events import Location
@@ -129,7 +129,12 @@ def test_one_is_believed_and_none_stands_before_it(words: list[Word]) -> None:
 
 
 @given(WORDS)
-def test_a_word_moves_the_place_only_by_being_believed_or_by_putting_out_of_date(words: list[Word]) -> None:
+@example(
+    [("cell", "a", 0, 300, False), ("lookup", "c", 0, 0, False), ("pidf-lo", "c", 0, 400, False)]
+)  # a guess now
+def test_a_word_moves_the_place_only_by_being_believed_or_by_what_it_says_of_the_one_believed(
+    words: list[Word],
+) -> None:
     before = chosen(_told(words[:-1]))
     known = _told(words)
 
@@ -138,7 +143,10 @@ def test_a_word_moves_the_place_only_by_being_believed_or_by_putting_out_of_date
     if before is not None and after is not None and not known[-1].candidate.chosen:
         same = (after.heard_at_us, after.source) == (before.heard_at_us, before.source)
         put_out = [one.candidate for one in known if one.candidate.heard_at_us == before.heard_at_us]
-        assert same or not put_out or put_out[0].outdated
+        lowered = put_out and (
+            put_out[0].outdated or put_out[0].standing > before.standing
+        )  # a guess from now on
+        assert same or not put_out or lowered
 
 
 @given(WORDS)

@@ -6,7 +6,7 @@ import pytest
 
 from core.dispatch.queue import ACCEPTED, NOBODY, SLOTS_AT_FIRST, CallQueue, DispatchQueue, Pushed
 from core.dispatch.urgency import Curve, plain
-from core.kernels import heap, warm
+from core.kernels import waiting, warm
 
 warm()
 
@@ -157,12 +157,12 @@ def test_a_batch_may_speak_of_those_it_puts_in_itself() -> None:
     queue = CallQueue(9, HEAD_STARTS)
     moves = np.array(
         [
-            [heap.PUSH, 0, 3, 100, 100, 0],
-            [heap.PUSH, 0, 2, 100, 100, 0],
-            [heap.RECLASSIFY, -1, 1, 100, 0, 0],  # the first of this batch
-            [heap.REMOVE, -2, 0, 0, 0, 0],  # the second
-            [heap.POP, 0, 0, 0, 200, 0],
-            [heap.POP, 0, 0, 0, 200, 0],
+            [waiting.PUSH, 0, 3, 100, 100, 0],
+            [waiting.PUSH, 0, 2, 100, 100, 0],
+            [waiting.RECLASSIFY, -1, 1, 100, 0, 0],  # the first of this batch
+            [waiting.REMOVE, -2, 0, 0, 0, 0],  # the second
+            [waiting.POP, 0, 0, 0, 200, 0],
+            [waiting.POP, 0, 0, 0, 200, 0],
         ],
         np.int64,
     )

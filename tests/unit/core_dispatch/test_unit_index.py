@@ -12,6 +12,7 @@ from core.units.index import UnitIndex, around
 warm()
 
 NOW_S = 1_790_000_000
+LATER_MS = (NOW_S + 100) * 1000
 HERE = (28.0, 120.7)
 
 
@@ -168,13 +169,12 @@ def test_units_not_heard_of_for_long_are_thrown_out_and_come_back_with_a_fix() -
     index = columns.index
     assert nearest(columns) == [quiet, loud]
 
-    later = {"need": 0, "k": 9, "reach_m": 50_000, "lost_ms": 120_000}
     drive(columns, loud, 2, 0, age_s=-100)
-    index.nearest(around(*HERE), now_ms=(NOW_S + 100) * 1000, **later)
+    index.nearest(around(*HERE), need=0, k=9, reach_m=50_000, now_ms=LATER_MS, lost_ms=120_000)
     assert index._book[grid.HELD] == 1
     drive(columns, quiet, 1, 0, age_s=-100)
 
-    rows, _ = index.nearest(around(*HERE), now_ms=(NOW_S + 100) * 1000, **later)
+    rows, _ = index.nearest(around(*HERE), need=0, k=9, reach_m=50_000, now_ms=LATER_MS, lost_ms=120_000)
     assert rows.tolist() == [quiet, loud]
     assert index.built == 1
 
@@ -182,8 +182,7 @@ def test_units_not_heard_of_for_long_are_thrown_out_and_come_back_with_a_fix() -
 def test_an_earlier_question_than_the_last_sweep_is_answered_all_the_same() -> None:
     columns = UnitColumns()
     quiet, loud = unit(columns, 1, age_s=100), unit(columns, 2)
-    later = {"need": 0, "k": 9, "reach_m": 50_000, "lost_ms": 120_000}
-    columns.index.nearest(around(*HERE), now_ms=(NOW_S + 100) * 1000, **later)
+    columns.index.nearest(around(*HERE), need=0, k=9, reach_m=50_000, now_ms=LATER_MS, lost_ms=120_000)
 
     assert nearest(columns) == [quiet, loud]
 

@@ -30,6 +30,14 @@ def test_without_a_file_the_defaults_serve() -> None:
         ("[redis]\nzzz = 1", "known keys: decisions_max, lease_ms"),
         ("[dispatch]\nanswer = 'sometimes'", "$.dispatch.answer"),
         ("[dispatch]\nlevel_default = 5", "<= 4"),
+        (
+            "[dispatch.urgency.4]\npoints = [[0, 0], [60, 60]]\nthen_percent = 0",
+            "level 4 could wait for ever",
+        ),
+        (
+            "[dispatch.urgency.2]\npoints = [[0, 9], [60, 3]]",
+            "urgency falls from 9 to 3 s at 60 s of waiting",
+        ),
         ("[dispatch]\ninsistent_per_hour = 20", "must be sip.insistent_per_hour, or 0"),
         ("[sip]\ninsistent_per_hour = 20", "must be sip.insistent_per_hour, or 0"),
         ("county = 'Lucheng'", "$.county"),

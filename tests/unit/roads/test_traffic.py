@@ -123,7 +123,7 @@ def test_the_oldest_report_makes_room() -> None:
 def test_weights_of_nothing_believed_are_those_of_the_file() -> None:
     network = TOWN["car"]
 
-    weights = weigh(network, network.lanes_in(network), Frozen(), on_wheels=True)
+    weights = weigh(network, Frozen(), on_wheels=True)
 
     np.testing.assert_array_equal(weights.open_ms, network.graph.base_ms)
     assert len(weights.closed) == 0
@@ -136,9 +136,9 @@ def test_a_pace_counts_for_the_same_road_of_every_kind_on_wheels() -> None:
         of_seq=1, lanes=np.array([jammed], np.int32).tobytes(), paces=np.array([2000], np.int16).tobytes()
     )
 
-    ours = weigh(car, car.lanes_in(car), frozen, on_wheels=True)
-    theirs = weigh(siren, siren.lanes_in(car), frozen, on_wheels=True)
-    afoot = weigh(car, car.lanes_in(car), frozen, on_wheels=False)
+    ours = weigh(car, frozen, on_wheels=True)
+    theirs = weigh(siren, frozen, on_wheels=True)
+    afoot = weigh(car, frozen, on_wheels=False)
 
     assert ours.open_ms[jammed] == 100_000
     assert theirs.open_ms[lane(siren, (0, 0), (500, 0))] == 80_000
@@ -150,7 +150,7 @@ def test_a_delay_is_waited_by_all_who_come_to_the_junction() -> None:
     car = TOWN["car"]
     lat, lon = (round(degrees * 1e7) for degrees in place(510, 5))
 
-    weights = weigh(car, car.lanes_in(car), Frozen(of_seq=1, delays=((lat, lon, 9_000),)), on_wheels=True)
+    weights = weigh(car, Frozen(of_seq=1, delays=((lat, lon, 9_000),)), on_wheels=True)
 
     slower = np.flatnonzero(weights.open_ms != car.graph.base_ms).tolist()
     into = {lane(car, spot, (500, 0)) for spot in ((0, 0), (1000, 0), (500, -500))}
@@ -163,7 +163,7 @@ def test_a_junction_of_four_nodes_is_waited_at_once_only() -> None:
     network = Network.of(crossing, None)
     lat, lon = (round(degrees * 1e7) for degrees in place(0, 0))
 
-    weights = weigh(network, network.lanes_in(network), Frozen(delays=((lat, lon, 500),)), on_wheels=True)
+    weights = weigh(network, Frozen(delays=((lat, lon, 500),)), on_wheels=True)
 
     more = (weights.open_ms - crossing.base_ms).tolist()
     assert sorted(more) == [0, 0, 0, 0, 500, 500]
@@ -178,7 +178,7 @@ def test_a_closed_road_is_closed_both_ways_and_no_road_costs_infinity_by_itself(
         closed=tuple(sorted({car.ends_of(there), car.ends_of(back)})),
     )
 
-    weights = weigh(car, car.lanes_in(car), frozen, on_wheels=True)
+    weights = weigh(car, frozen, on_wheels=True)
 
     assert weights.closed.tolist() == sorted([there, back])
     assert weights.open_ms.max() == INFINITE - 1
@@ -288,3 +288,16 @@ def test_what_was_learnt_comes_into_force_with_the_next_labels() -> None:
     network = play.roads.networks["car"]
     driven = lane(network, (-2000, 0), (-1500, 0))
     assert play.roads.times["car"].weights.open_ms[driven] > 1.9 * network.graph.base_ms[driven]
+
+
+def test_what_was_learnt_survives_a_snapshot_and_comes_into_force_after_it() -> None:
+    before, after = (Atlas(DIGEST, LIBRARY[DIGEST], Settings()) for _ in range(2))
+    before.paces.learn([3], [2000], NOON_S, 28_800)
+    before.delays.hear(10, 20, 30, NOON_S)
+
+    after.fill(before.saved())
+
+    live, now_ns = Settings(roads_live=True), NOON_S * 10**9
+    assert after.freeze(7, now_ns, live) == before.freeze(7, now_ns, live)
+    assert after.pending is not None
+    assert len(after.pending.lanes) == 4

@@ -64,7 +64,7 @@ def drawn(folder: Path, ways: Sequence[Way], **more: Any) -> Survey:
 
 def driven(survey: Survey, profile: str = "car") -> Network:
     """Return the network with every fragment in it."""
-    return network(survey, PROFILES[profile], fragment_max=0)
+    return network(survey, PROFILES[profile], fragment_km=0)
 
 
 def ms(graph: RoadGraph, begin: str, end: str) -> int | None:

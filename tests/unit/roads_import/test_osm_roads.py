@@ -8,6 +8,8 @@ import pytest
 
 from gateway.errors import RoadSourceError
 from gateway.roads import osm
+from gateway.roads.network import network
+from gateway.roads.profiles import PROFILES
 from gateway.roads.survey import KINDS
 from tests.unit.roads_import.maps import STREET, Tags, draw, drawn, driven, ms
 
@@ -34,6 +36,8 @@ def test_a_street_is_driven_both_ways_at_the_speed_of_its_class(tmp_path: Path) 
         ({"access": "no"}, False, False),
         ({"access": "no", "motor_vehicle": "yes"}, True, True),
         ({"motor_vehicle": "no"}, False, False),
+        ({"motor_vehicle": "emergency"}, False, False),
+        ({"access": "unknown"}, True, True),
         ({"motor_vehicle": "no", "motorcar": "destination"}, True, True),
         ({"highway": "footway"}, False, False),
         ({"highway": "construction"}, False, False),
@@ -61,25 +65,31 @@ def test_a_sign_counts_for_four_fifths_and_nonsense_for_nothing(
     assert graph.length_mm[0] / graph.base_ms[0] * 3.6 == pytest.approx(kmh, rel=0.01)
 
 
-def test_with_the_siren_one_drives_slowly_against_a_street_and_never_against_a_motorway(
+def test_with_the_siren_one_drives_slowly_against_a_street_and_never_a_motorway_or_roundabout(
     tmp_path: Path,
 ) -> None:
-    survey = drawn(tmp_path, [("ab", {**STREET, "oneway": "yes"}), ("kl", {"highway": "motorway"})])
+    ring = {**STREET, "junction": "roundabout"}
+    survey = drawn(
+        tmp_path, [("ab", {**STREET, "oneway": "yes"}), ("kl", {"highway": "motorway"}), ("uv", ring)]
+    )
     graph = driven(survey, "car_siren").graph
 
     along, against = ms(graph, "a", "b"), ms(graph, "b", "a")
     assert along is not None
     assert against is not None
     assert against > along
-    assert ms(graph, "k", "l") is not None
-    assert ms(graph, "l", "k") is None
+    for begin, end in ("kl", "uv"):
+        assert ms(graph, begin, end) is not None
+        assert ms(graph, end, begin) is None
 
 
 def test_a_road_for_emergencies_alone_is_open_to_the_siren(tmp_path: Path) -> None:
-    survey = drawn(tmp_path, [("kl", STREET), ("ab", {**STREET, "access": "no", "emergency": "yes"})])
+    gated, told = {**STREET, "access": "no", "emergency": "yes"}, {**STREET, "access": "emergency"}
+    survey = drawn(tmp_path, [("kl", STREET), ("ab", gated), ("cd", told)])
 
-    assert ms(driven(survey, "car").graph, "a", "b") is None
-    assert ms(driven(survey, "car_siren").graph, "a", "b") is not None
+    for begin, end in ("ab", "cd"):
+        assert ms(driven(survey, "car").graph, begin, end) is None
+        assert ms(driven(survey, "car_siren").graph, begin, end) is not None
 
 
 @pytest.mark.parametrize(
@@ -103,6 +113,15 @@ def test_a_barrier_lets_through_whom_it_lets_through(
         assert (ms(graph, "a", "c") is not None) == (profile in through), profile
         assert ms(graph, "a", "b") is not None, "one gets as far as the barrier"
         assert ms(graph, "b", "c") is not None, "who stands there may go either way"
+
+
+def test_one_turns_round_at_a_barrier(tmp_path: Path) -> None:
+    survey = drawn(tmp_path, [("abc", STREET)], points={"b": {"barrier": "bollard"}})
+
+    found = network(survey, PROFILES["car"], fragment_km=1.5)
+
+    assert (found.islands, found.fragments) == (2, 0)
+    assert ms(found.graph, "a", "b") is not None
 
 
 def test_a_light_costs_a_car_two_seconds_and_a_siren_nothing(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from tests.unit.roads_import.maps import STREET, Way, drawn
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def stored(folder: Path, ways: Sequence[Way], fragment_max: int = 0) -> file.StoredRoads:
-    found = network(drawn(folder, ways), PROFILES["car"], fragment_max)
+def stored(folder: Path, ways: Sequence[Way], fragment_km: float = 0) -> file.StoredRoads:
+    found = network(drawn(folder, ways), PROFILES["car"], fragment_km)
     graph = found.graph
     told = file.Built(
         nodes=graph.nodes,
@@ -78,19 +78,19 @@ def test_each_class_has_its_colour_and_each_road_is_drawn_once(tmp_path: Path) -
 
 
 def test_north_is_up_and_east_is_right(tmp_path: Path) -> None:
-    roads = stored(tmp_path, [("abl", STREET), ("la", {"highway": "primary"})])
+    roads = stored(tmp_path, [("abm", STREET), ("ma", {"highway": "primary"})])
 
     found = strokes(picture(roads, "car", "city", None))
     ((x1, y1), (x2, y2)) = next(iter(found[LOOKS[-3].colour]))
 
     assert x1 != x2
-    assert (y2 < y1) == (x2 > x1), "the road from l to a runs down and to the left"
+    assert (y2 < y1) == (x2 > x1), "the road from m to a runs down and to the left"
 
 
 def test_what_is_not_joined_and_what_was_left_out_is_seen(tmp_path: Path) -> None:
     ways: list[Way] = [("abcdef", STREET), ("klmn", STREET), ("xy", STREET)]
 
-    found = strokes(picture(stored(tmp_path, ways, fragment_max=2), "car", "city", None))
+    found = strokes(picture(stored(tmp_path, ways, fragment_km=2.5), "car", "city", None))
     whole = strokes(picture(stored(tmp_path, ways[:1]), "car", "city", None))
 
     assert len(found[APART]) == 3

@@ -19,7 +19,7 @@ from tests.unit.roads_import.maps import STREET, drawn, driven, ms
 def test_an_island_keeps_its_roads_and_a_fragment_goes(tmp_path: Path) -> None:
     survey = drawn(tmp_path, [("abcdef", STREET), ("klmn", STREET), ("uv", STREET)])
 
-    found = network(survey, PROFILES["car"], fragment_max=2)
+    found = network(survey, PROFILES["car"], fragment_km=2.5)
 
     assert (found.islands, found.fragments, found.fragment_lanes) == (2, 1, 2)
     assert found.graph.nodes == 10
@@ -32,7 +32,7 @@ def test_an_island_keeps_its_roads_and_a_fragment_goes(tmp_path: Path) -> None:
 def test_a_way_one_cannot_come_back_from_is_a_fragment(tmp_path: Path) -> None:
     survey = drawn(tmp_path, [("abcdef", STREET), ("fgh", {**STREET, "oneway": "yes"})])
 
-    found = network(survey, PROFILES["car"], fragment_max=1)
+    found = network(survey, PROFILES["car"], fragment_km=1)
 
     assert ms(found.graph, "a", "f") is not None
     assert ms(found.graph, "a", "h") is None
@@ -42,14 +42,14 @@ def test_a_way_one_cannot_come_back_from_is_a_fragment(tmp_path: Path) -> None:
 def test_places_a_profile_never_touches_are_no_fragments(tmp_path: Path) -> None:
     survey = drawn(tmp_path, [("abcdef", STREET), ("klm", {"highway": "steps"})])
 
-    assert network(survey, PROFILES["car"], fragment_max=1).fragments == 0
+    assert network(survey, PROFILES["car"], fragment_km=1).fragments == 0
 
 
 def test_a_map_in_pieces_is_refused(tmp_path: Path) -> None:
     survey = drawn(tmp_path, [("abc", STREET), ("uv", STREET)])
 
-    with pytest.raises(RoadSourceError, match="parts of at most 3 nodes"):
-        network(survey, PROFILES["car"])
+    with pytest.raises(RoadSourceError, match=r"parts of at most 3\.9 km of lanes"):
+        network(survey, PROFILES["car"], fragment_km=5)
     with pytest.raises(RoadSourceError, match="nothing in it that a boat can drive on"):
         network(survey, PROFILES["boat"])
 
