@@ -276,6 +276,7 @@ class App:
         await asyncio.to_thread(warm)
         for fault in faults():
             log.warning("kernel_fault", reason=fault)
+        log.info("kernels_ready")
         self.watch.add("kernels", lambda: {f"{name}_{how}": 1 for name, how in kernels().items()})
 
     # At work

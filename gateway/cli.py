@@ -128,7 +128,7 @@ def _roads_verbs(roads: argparse.ArgumentParser) -> None:
         "--lattice", type=_positive, metavar="METRES", help="of boats' ways along the shore (500)"
     )
     build.add_argument(
-        "--fragment", type=_amount, metavar="KM", help="leave out parts with fewer km of lanes (1)"
+        "--fragment", type=_amount, metavar="KM", help="leave out parts with fewer km of lanes (5)"
     )
     build.add_argument(
         "--straighten", type=_amount, metavar="METRES", help="what a bend may be off the road (3)"

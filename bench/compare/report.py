@@ -126,7 +126,7 @@ def _table(rows: Iterable[dict[str, Any]]) -> list[str]:
 def _number(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
+    return f"{value:.3g}" if value < 1 else f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
 
 
 if __name__ == "__main__":

@@ -111,4 +111,49 @@ TARGETS: tuple[Target, ...] = (
         unit="s",
         scale=1e-6,
     ),
+    *(
+        Target(what=f"queue of {size}, mixed operations", suite="queue", case=f"N={size}", name="heapq", bound=bound)
+        for size, bound in (("100", 1), ("10k", 2.5), ("100k", 2.5))
+    ),
+    *(
+        Target(
+            what=f"queue of {size}, 64 operations at once",
+            suite="queue",
+            case=f"N={size} batch=64",
+            name="heapq",
+            bound=8,
+        )
+        for size in ("100", "1k", "10k", "100k")
+    ),
+    *(
+        Target(
+            what=f"whole decision, 2,000 units, 50 road times, {said}",
+            suite="decision",
+            case="2k units 50 candidates road eta",
+            name=OURS,
+            figure=figure,
+            at="most",
+            bound=bound,
+            unit="µs",
+        )
+        for said, figure, bound in (("median", "median_us", 150), ("p99", "p99_us", 500))
+    ),
+    Target(
+        what="loop under 50,000 messages/s with 300,000 records, p99.9",
+        suite="loop",
+        case="50k msg/s 300k records, p99.9",
+        name="default gc",
+        bound=20,
+    ),
+    Target(
+        what="worst stall of the loop beside a rebuild of the labels",
+        suite="loop",
+        case="label rebuild beside, worst stall",
+        name=OURS,
+        figure="median_us",
+        at="most",
+        bound=25,
+        unit="ms",
+        scale=1e-3,
+    ),
 )

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = run_all(city, plan, jobs=given.jobs, tell=tell)
     tell("")
     print(report.in_short(found))
-    command = " ".join([PROG, *map(shlex.quote, words)])
+    command = _same(given)
     if given.page is not None:
         given.page.write_text(report.page(found, command, {}), encoding="utf-8")
     if given.out is not None:
@@ -46,6 +46,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         pictures = draw_all(found, city, given.out)
         (given.out / PAGE).write_text(report.page(found, command, pictures), encoding="utf-8")
     return 0
+
+
+def _same(given: argparse.Namespace) -> str:
+    """Return the command that gives the same figures, wherever they are written and by how many at once."""
+    words = [PROG, "--seeds", str(given.seeds), "--calls", str(given.calls)]
+    if given.units != UNITS:
+        words += ["--units", str(given.units)]
+    for name in given.load or ():
+        words += ["--load", shlex.quote(name)]
+    for name in given.policy or ():
+        words += ["--policy", shlex.quote(name)]
+    return " ".join([*words, "--side", str(given.side)] if given.side else words)
 
 
 def _arguments(words: Sequence[str]) -> argparse.Namespace:

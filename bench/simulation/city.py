@@ -24,8 +24,8 @@ ZIP = Path("../shared/data/roads/auckland_roads.zip")
 CORE_KM = 17.5
 "Half the side of the square around the middle of all junctions where people live and units stand (guess)."
 METRES_PER_DEGREE = 111_320.0
-HOT_SPOTS, HOT_SHARE, HOT_NODES = 12, 0.6, 40
-"Three calls in five come from twelve quarters of so many junctions each (guess)."
+HOT_SPOTS, HOT_SHARE, HOT_NODES, HOT_PLACES = 12, 0.6, 600, 40
+"Three calls in five come from twelve quarters of so many junctions each, and of these from so many (guess)."
 QUIET_NODES = 500
 "... the others from so many junctions anywhere."
 SIDE = 150
@@ -78,12 +78,14 @@ def settled(city: City, units: int, chance: np.random.Generator) -> Town:
     lat, lon = graph.lat_e7[land].astype(np.int64), graph.lon_e7[land].astype(np.int64)
     centres = chance.choice(len(land), HOT_SPOTS, replace=False)
     around = min(HOT_NODES, len(land) // HOT_SPOTS)
+    places = min(HOT_PLACES, around)
     hot = []
     for centre in centres.tolist():
         apart = (lat - lat[centre]) ** 2 + ((lon - lon[centre]) * np.cos(np.radians(lat[centre] / 1e7))) ** 2
-        hot.append(land[np.argsort(apart, kind="stable")[:around]])
+        quarter = land[np.argsort(apart, kind="stable")[:around]]
+        hot.append(chance.choice(quarter, places, replace=False))
     quiet = chance.choice(land, min(QUIET_NODES, len(land)), replace=False)
-    shares = [np.full(HOT_SPOTS * around, HOT_SHARE / (HOT_SPOTS * around))]
+    shares = [np.full(HOT_SPOTS * places, HOT_SHARE / (HOT_SPOTS * places))]
     shares.append(np.full(len(quiet), (1 - HOT_SHARE) / len(quiet)))
     stations = np.resize(land[centres], units // 2)
     anywhere = chance.choice(land, units - units // 2)

@@ -44,8 +44,8 @@ def _lay(net: Streets, places: list[Place], arcs: list[tuple[int, int, float]]) 
     first = len(places)
     places += zip(net.lat.tolist(), net.lon.tolist(), strict=True)
     for corner in range(len(net.lat)):
-        for row in range(int(net.start[corner]), int(net.start[corner + 1])):
-            arcs.append((first + corner, first + int(net.to[row]), float(net.seconds[row])))
+        rows = range(int(net.start[corner]), int(net.start[corner + 1]))
+        arcs += [(first + corner, first + int(net.to[row]), float(net.seconds[row])) for row in rows]
     return list(range(first, len(places)))
 
 

@@ -32,6 +32,7 @@ from device_adapters.simulated.counties import COUNTIES
 from device_adapters.simulated.report import CityReport, Progress
 from gateway.demo import screen
 from gateway.demo.child import Gateway, GatewayFailedError, free_udp_port, gateway
+from gateway.demo.roads import roads_laid
 from gateway.demo.servers import Server, ServerFailedError, ServerMissingError, choose_mqtt, choose_redis
 from gateway.errors import GatewayError
 from gateway.journal.reader import entries
@@ -84,7 +85,8 @@ def _run(console: Console, seconds: int | None, seed: int, calls_per_s: float, u
         config = _configure(folder, city, store, mqtt, "5" if is_real else "3.1.1")
         running = stack.enter_context(gateway(folder, "--config", str(config), sip_port=port))
         console.print(screen.ready(store.url, mqtt.url, running.sip_address, running.wait_ready()))
-        report = uvloop.run(_live(console, city))
+        with roads_laid(city, running, config, lambda said: console.print(screen.remark(said))):
+            report = uvloop.run(_live(console, city))
         if city.first_decision is not None:
             console.print(screen.first(city.first_decision - _born_s()))
         found = _best_example(store)

@@ -32,6 +32,11 @@ def ready(redis: str, mqtt: str, sip: tuple[str, int], ready_s: float) -> Render
     return Text(f"gateway ready in {ready_s:.2f} s   SIP {sip[0]}:{sip[1]}   {mqtt}   {redis}", style="dim")
 
 
+def remark(said: str) -> RenderableType:
+    """Return a word on how it goes."""
+    return Text(said, style="dim")
+
+
 def first(seconds: float) -> RenderableType:
     """Return how long the first caller had to wait for a machine that was off."""
     return Text(f"first decision readable {seconds:.2f} s after the start of this program", style="dim")

@@ -14,8 +14,9 @@ from gateway.roads.profiles import Profile
 from gateway.roads.survey import F64, I32, KINDS, ONE_WAY, Survey
 from gateway.roads.turns import Lanes, forbidden
 
-FRAGMENT_KM: Final = 1.0
-"Lanes a part must have to be kept, each direction counted: an island keeps its roads, a farm and its yard go (guess)."
+FRAGMENT_KM: Final = 5.0
+"""Lanes a part must have to be kept, each direction counted. An island with a police station has more; a compound that
+the map shows without its gate has less, and must go: who is in it would have no way to it (guess)."""
 
 Bool = NDArray[np.bool_]
 
@@ -45,11 +46,9 @@ def network(survey: Survey, profile: Profile, fragment_km: float = FRAGMENT_KM) 
         raise RoadSourceError(f"there is nothing in it that a {profile.name} can drive on")
     split = _split(survey.places, lanes, forbidden(survey, lanes, profile))
     part = components(len(split.place), split.tail, split.head)
-    lane_mm = survey.length_mm[lanes.piece]
-    inner = (
-        part[split.lane_head] == part[split.tail[: len(lane_mm)]]
-    )  # the first arcs are the lanes, one each
-    part_mm = np.bincount(part[split.lane_head][inner], lane_mm[inner], minlength=int(part.max()) + 1)
+    inner = np.unique(split.lane[part[split.tail] == part[split.head]])  # by any of its arcs
+    lane_mm = survey.length_mm[lanes.piece[inner]]
+    part_mm = np.bincount(part[split.lane_head[inner]], lane_mm, minlength=int(part.max()) + 1)
     touched = np.zeros(len(part), np.bool_)
     touched[split.tail] = touched[split.head] = True
     kept = (part_mm[part] >= fragment_km * 1e6) & touched
@@ -58,7 +57,7 @@ def network(survey: Survey, profile: Profile, fragment_km: float = FRAGMENT_KM) 
             f"for {profile.name} it falls into parts of at most {part_mm.max() / 1e6:.2g} km of lanes, "
             f"and those below {fragment_km:g} km are left out (--fragment)"
         )
-    return _finished(survey, lanes, split, _Parts(part, kept, touched))
+    return _finished(survey, lanes, split, part, kept)
 
 
 def _lanes(survey: Survey, profile: Profile) -> Lanes:
@@ -153,17 +152,7 @@ def _split(places: int, lanes: Lanes, bound: dict[int, frozenset[int]]) -> _Spli
     return _Split(place, lane_head, np.concatenate(tail), lane_head[all_lanes], all_lanes)
 
 
-class _Parts(NamedTuple):
-    """What hangs together, node by node."""
-
-    part: I32
-    kept: Bool
-    touched: Bool
-    "Some lane of this profile begins or ends there."
-
-
-def _finished(survey: Survey, lanes: Lanes, split: _Split, parts: _Parts) -> Network:
-    part, kept, touched = parts
+def _finished(survey: Survey, lanes: Lanes, split: _Split, part: I32, kept: Bool) -> Network:
     arc_kept = kept[split.tail] & kept[split.head]
     lane_kept = np.zeros(len(lanes.begin), np.bool_)
     lane_kept[split.lane[arc_kept]] = True
@@ -195,6 +184,7 @@ def _finished(survey: Survey, lanes: Lanes, split: _Split, parts: _Parts) -> Net
         kinds=KINDS,
     )
     graph.validate()
+    ends = np.concatenate((split.lane_head[~lane_kept], lanes.begin[~lane_kept]))
     islands = np.unique(part[kept])
     in_main = part[split.lane_head[lane_kept]] == islands[0]
     lost = _lost(survey, lanes, lane_kept)
@@ -202,7 +192,7 @@ def _finished(survey: Survey, lanes: Lanes, split: _Split, parts: _Parts) -> Net
         graph=graph,
         islands=len(islands),
         main_percent=round(100 * float(in_main.mean()), 1),
-        fragments=len(np.unique(part[touched])) - len(islands),
+        fragments=len(np.unique(part[ends[~kept[ends]]])),
         fragment_lanes=int((~lane_kept).sum()),
         lost_mm=lost,
         splits=int(kept[survey.places :].sum()),

@@ -69,7 +69,7 @@ def test_wrong_usage_exits_2(words: tuple[str, ...], said: str, capsys: pytest.C
             "no line names the columns from,to",
         ),
         (
-            ("build", "--nodes", "nodes.csv", "--arcs", "arcs.csv", "--fragment", "5", "--out", "x"),
+            ("build", "--nodes", "nodes.csv", "--arcs", "arcs.csv", "--fragment", "9", "--out", "x"),
             "km of lanes, and those below",
         ),
         (("build", "--osm", "m.osm", "--profiles", "tank", "--out", "x"), "no profile tank: there are car"),
