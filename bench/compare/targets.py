@@ -112,7 +112,13 @@ TARGETS: tuple[Target, ...] = (
         scale=1e-6,
     ),
     *(
-        Target(what=f"queue of {size}, mixed operations", suite="queue", case=f"N={size}", name="heapq", bound=bound)
+        Target(
+            what=f"queue of {size}, mixed operations",
+            suite="queue",
+            case=f"N={size}",
+            name="heapq",
+            bound=bound,
+        )
         for size, bound in (("100", 1), ("10k", 2.5), ("100k", 2.5))
     ),
     *(

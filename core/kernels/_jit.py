@@ -111,7 +111,7 @@ def warm() -> dict[str, str]:
     if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0") and "python" in kernels().values():
         try:
             numba = importlib.import_module("numba")
-            importlib.import_module("llvmlite.binding")
+            _stamp(numba, "layout")  # asks for all it needs
         except Exception as error:  # missing, or broken in whatever way: the twins do the work
             _FAULTS.append(_tell("numba", error))
         else:

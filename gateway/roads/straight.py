@@ -5,6 +5,7 @@ Every point costs some hundred octets of labels for each profile. Between two ju
 the road stays within `tolerance_m` without it (Douglas and Peucker 1973); length and time stay those of the road.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -55,7 +56,7 @@ def _pieces_at(survey: Survey) -> tuple[I32, I32]:
 
 def _between(survey: Survey, first: I32, second: I32) -> Bool:
     """Return which places are nothing but a bend: two pieces meet there that are alike, and nothing stands there."""
-    bend = (first >= 0) & (first != second) & (survey.barred == 0) & (survey.signal == 0)
+    bend: Bool = (first >= 0) & (first != second) & (survey.barred == 0) & (survey.signal == 0)
     bend[[turn.via for turn in survey.turns]] = False
     one, other = first[bend], second[bend]
     alike = np.ones(len(one), np.bool_)
@@ -108,7 +109,7 @@ def _parts(survey: Survey, chain: list[_Link], tolerance_m: float) -> Iterator[_
     places = [_start(survey, chain[0]), *(_start(survey, link, far=True) for link in chain)]
     lengths = [int(survey.length_mm[link.piece]) for link in chain]
     corners = _corners(_metres(survey, places), np.cumsum([0, *lengths]) / 1000, tolerance_m)
-    for low, top in zip(corners, corners[1:], strict=False):
+    for low, top in itertools.pairwise(corners):
         links = chain[low:top]
         yield _Part(
             places[low],
