@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The neighbours we measure ourselves against, each as its users would write it, with the same answers as ours."""
+"""The neighbours we measure ourselves against, each as its users would write it, with the same answers as ours.
+
+Each is imported where it is made, so that one that is not installed takes nobody else with it.
+"""
 
 import heapq
 import math
@@ -8,8 +11,6 @@ from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
-from sortedcontainers import SortedList
 
 from core.geodesy import distance_m
 from core.settings import Settings
@@ -66,6 +67,8 @@ class SortedQueue(Generic[M]):
     """sortedcontainers.SortedList of (key, turn, member)."""
 
     def __init__(self) -> None:
+        from sortedcontainers import SortedList
+
         self._sorted = SortedList()
         self._living: dict[M, Entry[M]] = {}
         self._turn = 0
@@ -106,7 +109,9 @@ class TreeMatcher:
     SPARE = 3
 
     def __init__(self, columns: UnitColumns, settings: Settings) -> None:
-        self._columns, self._settings = columns, settings
+        from scipy.spatial import cKDTree
+
+        self._columns, self._settings, self._build = columns, settings, cKDTree
         self._rows: NDArray[np.int64] = np.empty(0, np.int64)
         self._tree: Callable[..., tuple[NDArray[np.float64], NDArray[np.int64]]] | None = None
 
@@ -118,7 +123,7 @@ class TreeMatcher:
         self._rows = np.flatnonzero(able)
         lat = np.radians(columns.lat_e7[self._rows] / 1e7)
         lon = np.radians(columns.lon_e7[self._rows] / 1e7)
-        self._tree = cKDTree(np.column_stack(_on_the_sphere(lat, lon))).query
+        self._tree = self._build(np.column_stack(_on_the_sphere(lat, lon))).query
 
     def nearest(self, lat: float, lon: float) -> list[int]:
         """Return the rows of the nearest units, at most `candidates_max`, nearest first."""

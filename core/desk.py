@@ -7,8 +7,8 @@ from typing import get_args
 from core.callbacks import handlers as callbacks
 from core.calls.call import Call
 from core.calls.doubt import lift, vouch
-from core.dispatch.dispatcher import placed, recommend, reinforce, serve_waiting
-from core.dispatch.lines import line_for, lines, missing, orders_of, refit
+from core.dispatch.dispatcher import placed, recommend, reinforce, replan, serve_waiting
+from core.dispatch.lines import line_for, orders_of, plan
 from core.dispatch.ordering import divert, issue, seek_unit
 from core.dispatch.plans import wants
 from core.dispatch.policy import takeable
@@ -140,30 +140,18 @@ def _call(state: State, fact: CommandGiven) -> Call:
 
 
 def _grade(state: State, incident: Incident, fact: CommandGiven) -> None:
-    before = lines(state, incident)
+    before = plan(state, incident)
     incident.level = fact.level or incident.level
     incident.category = fact.category or incident.category
     if incident.incident_id in state.incidents_waiting:
         state.incidents_waiting.reclassify(
             incident.incident_id, incident.level, incident.opened_ns // NS_PER_MS
         )
-    if lines(state, incident) != before:
-        refit(state, incident)
-    if incident.active_orders:
-        _fill_plan(state, incident)
-    else:
+    wants_more = replan(state, incident, before)  # units are on their way, and it waits for others now
+    if wants_more or not incident.active_orders:
         recommend(state, incident)  # another category may need other units
         serve_waiting(state)
     state.touch_incident(incident)
-
-
-def _fill_plan(state: State, incident: Incident) -> None:
-    """Units are on their way; another plan may want more than these, or no more."""
-    if not any(missing(state, incident)):
-        state.incidents_waiting.remove(incident.incident_id)
-    elif seek_unit(state, incident):
-        recommend(state, incident)
-        serve_waiting(state)
 
 
 COMMANDS: dict[str, Callable[[State, CommandGiven], None]] = {

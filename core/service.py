@@ -9,7 +9,8 @@ from core.calls.finding import held_due
 from core.calls.handlers import answer_due, limit_due
 from core.calls.handlers import resume as resume_calls
 from core.calls.line import tell_places
-from core.dispatch.dispatcher import step_due
+from core.dispatch.dispatcher import replan, step_due
+from core.dispatch.lines import plan
 from core.effects import ServiceDegraded, ServiceRestored
 from core.events import FactPoisoned, LeadTaken, NeighbourBack, NeighbourGone, ServiceStarted, TimerFired
 from core.incidents.handlers import unattended_due
@@ -44,7 +45,10 @@ def started(state: State, fact: ServiceStarted) -> None:
     if fact.version != state.version:
         state.poisoned.clear()  # another version may well manage
         state.version = fact.version
-    state.settings = fact.settings
+    policy = fact.settings
+    planned_anew = (policy.plans, policy.needs) != (state.settings.plans, state.settings.needs)
+    plans = {name: plan(state, incident) for name, incident in state.incidents.items() if planned_anew}
+    state.settings = policy
     state.county = fact.county
     state.resize_queues()
     state.away.clear()
@@ -52,6 +56,8 @@ def started(state: State, fact: ServiceStarted) -> None:
     resume_calls(state)
     resume_orders(state)
     resume_roads(state)
+    for incident_id, before in plans.items():
+        replan(state, state.incidents[incident_id], before)
     for of, error in state.failures:
         state.warn("fact_poisoned", of, state.county, error)
     state.failures.clear()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the engine may be told to do differently. Journaled with every start, so a replay decides alike."""
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 import msgspec
@@ -34,7 +35,7 @@ class PlanLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     "A later step goes by itself so long after the one before; 0 waits for a desk's word."
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """The policy of one gateway. Every figure is a default of the configuration's `[dispatch]` table."""
 
     answer: Annotated[str, msgspec.Meta(pattern=r"^(immediately|never|seats|ring:\d{1,3})$")] = "immediately"
@@ -47,9 +48,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     its way to something lesser; `reoptimise` weighs all who wait and all who are on their way together."""
     divert_confirm: bool = True
     "A unit is taken from another incident only by a desk's `order.accept`; false: by the machine itself."
-    switch_cost_s: NotNegative = 180
-    """Seconds that taking a unit from where it is going must save, and more. Measured in a simulated city at 63 %
-    load: with 600 a third of the changes and two thirds of the gain are left."""
+    switch_cost_s: NotNegative = 120
+    """Seconds that taking a unit from where it is going must save, and more. Measured in a simulated city at 63 % load:
+    60 gains no more and changes more, 180 gains less (docs/decisions/0042)."""
     reserve_units: NotNegative = 0
     "The last so many free units are kept for graver incidents; 0 keeps none."
     reserve_level: Level = 3
@@ -189,6 +190,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if unknown := set(self.urgency) - {"1", "2", "3", "4"}:
                 raise ValueError(f"urgency: there is no level {min(unknown)!r}; levels are 1, 2, 3 and 4")
             check(self.curves())
+
+    @cached_property
+    def plan_of(self) -> dict[tuple[str, int], tuple[PlanLine, ...]]:
+        """{(category, level): its lines} of the plans that have a first step: a round of the queue asks 600 times."""
+        found: dict[tuple[str, int], tuple[PlanLine, ...]] = {}
+        for line in self.plans:
+            found[line.category, line.level] = (*found.get((line.category, line.level), ()), line)
+        return {of: lines for of, lines in found.items() if any(line.step == 1 for line in lines)}
 
     def curves(self) -> tuple[Curve, ...]:
         """Return how urgent waiting makes calls of level 1, 2, …"""

@@ -84,7 +84,7 @@ class App:
         voices = self.voice if config.voice.on else None
         self.sip = SipAdapter(config.sip, self._clock, self._county, voices)
         self.pbx = PyvoipAdapter(config.pyvoip, self._clock, self._county)
-        self._shelf = Shelf(self._folder)
+        self._shelf = Shelf(self._folder, config.roads.file)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises GatewayError, RosterError or ListenError when it cannot start."""

@@ -21,7 +21,7 @@ from device_adapters.sip.errors import ListenError
 from device_adapters.voice.trial import VoiceError, try_voice
 from gateway.clock import SystemClock
 from gateway.config import Config, HttpSettings, read_roster
-from gateway.errors import GatewayError, StartError
+from gateway.errors import GatewayError, RoadFileError, StartError
 from gateway.ops import listen
 from gateway.publish.redis import AWAY, client
 from gateway.roads.file import read
@@ -135,6 +135,8 @@ async def _roads(config: Config) -> str:
     if not config.roads.file:
         return "no road file given: ways are straight lines"
     stored = await asyncio.to_thread(read, Path(config.roads.file))
+    if not stored.profiles:
+        raise RoadFileError(f"{config.roads.file} has roads for nobody; build it again")
     return f"{config.roads.file} has roads for {', '.join(sorted(stored.profiles))}"
 
 

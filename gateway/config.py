@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -30,6 +31,9 @@ from gateway.errors import ConfigError
 from gateway.publish.settings import RedisSettings
 
 COUNTY = re.compile(r"\d{6}")
+FIGURE_MAX = 31_536_000
+"""Of `[dispatch]`: a year in seconds, and the product of two such still fits an int64 when one is in ms. It is refused
+here and not by core/settings.py: a journal that holds a larger one must open all the same."""
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,11 +92,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     dispatch: Settings = Settings()
 
     def __post_init__(self) -> None:
-        """Refuse two figures for one thing."""
+        """Refuse two figures for one thing, and figures beyond all sense."""
         if self.dispatch.insistent_per_hour not in (0, self.sip.insistent_per_hour):
             raise ValueError(
                 "dispatch.insistent_per_hour must be sip.insistent_per_hour, or 0 (nobody is insistent)"
             )
+        if beyond := next(_beyond(msgspec.to_builtins(self.dispatch), "dispatch"), ""):
+            raise ValueError(f"{beyond} must be at most {FIGURE_MAX}, a year in seconds")
 
 
 def load(path: Path | None, overrides: dict[str, Any]) -> Config:
@@ -176,6 +182,18 @@ def _clock(text: str, where: str) -> str:
     return clock
 
 
+def _beyond(value: Any, name: str) -> Iterator[str]:  # noqa: ANN401  what TOML may hold
+    """Find the figures that are too large, by name."""
+    if isinstance(value, int) and value > FIGURE_MAX:
+        yield name
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from _beyond(one, f"{name}.{key}")
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _beyond(one, name)
+
+
 def node_name(config: Config) -> str:
     """Return this gateway's name, made from the host and the folder: two gateways never share one."""
     folder = zlib.crc32(str(Path(config.data).resolve()).encode())
@@ -206,7 +224,12 @@ def _explained(message: str) -> str:
 def _fields(table: str) -> list[str]:
     struct: Any = Config
     for part in filter(None, table.split(".")):
-        found = {field.name: field.type for field in msgspec.structs.fields(struct)}[part]
-        is_table = isinstance(found, type) and issubclass(found, msgspec.Struct)
-        struct = found if is_table else get_args(found)[0]
+        struct = _struct_in({field.name: field.type for field in msgspec.structs.fields(struct)}[part])
     return [field.name for field in msgspec.structs.fields(struct)]
+
+
+def _struct_in(kind: Any) -> Any:  # noqa: ANN401  a type, or what typing makes of several
+    """Return the Struct that a field holds, alone or as a list or a table of them."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind
+    return next(filter(None, map(_struct_in, get_args(kind))), None)

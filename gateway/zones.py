@@ -62,13 +62,16 @@ def read_zones(path: Path) -> ZoneMap:
     if len(features) > ZONES_MAX:
         raise ZonesError(f"{path}: {len(features)} zones; {ZONES_MAX} are the most")
     zones: list[Zone] = []
+    special = set[str]()
     doubts: list[str] = []
     many = 0
     for number, feature in enumerate(features, 1):
         zone = _zone(feature, f"{path}, feature {number}")
         where = f"{path}, feature {number} ({zone.name})"
-        if zone.kind != COUNTY and any(zone.name == other.name for other in zones if other.kind != COUNTY):
-            raise ZonesError(f"{where}: another special zone has this name")
+        if zone.kind != COUNTY:
+            if zone.name in special:
+                raise ZonesError(f"{where}: another special zone has this name")
+            special.add(zone.name)
         many += sum(len(ring) // 8 for rings in zone.polygons for ring in rings)
         if many > CORNERS_MAX:
             raise ZonesError(
@@ -117,7 +120,7 @@ def _features(whole: Any, where: str) -> list[Any]:  # noqa: ANN401
         raise ZonesError(f"{where} is not GeoJSON: its type is {kind!r}, not FeatureCollection")
     system = whole.get("crs")
     if system is not None and not any(name in str(system) for name in WGS84):
-        raise ZonesError(f"{where}: coordinates must be WGS-84 degrees, not {str(system)[:80]}")
+        raise ZonesError(f"{where}: coordinates must be WGS-84 degrees, not {str(system)[:80]!a}")
     features = [whole] if kind == "Feature" else whole.get("features")
     if not isinstance(features, list):
         raise ZonesError(f"{where} is not GeoJSON: it has no list of features")
@@ -214,7 +217,7 @@ def _crossing(rings: tuple[Ring, ...]) -> str:
     """
     _, many, _, counts, edges = banded(rings)
     band = np.repeat(np.arange(many), counts)
-    for apart in range(1, min(int(counts.max()), COMPARED_MAX // len(edges) + 1)):
+    for apart in range(1, min(int(counts.max()), COMPARED_MAX // max(1, len(edges)) + 1)):
         pairs = band[apart:] == band[:-apart]
         one, other = edges[:-apart][pairs].astype(np.int64), edges[apart:][pairs].astype(np.int64)
         met = (_side(one, other[:, :2]) * _side(one, other[:, 2:]) < 0) & (

@@ -114,6 +114,14 @@ def with_ratios(rows: Sequence[Row]) -> list[Row]:
     return list(rows)
 
 
+def confirmed(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of a case in which everybody was held against ours: alone, ours is held against nobody."""
+    others = any(one.checked for one in rows if not one.name.startswith(OURS))
+    for one in rows:
+        one.checked = one.checked and (others or not one.name.startswith(OURS))
+    return list(rows)
+
+
 def _extra(samples: Sequence[Sample]) -> dict[str, Extra]:
     told: dict[str, Extra] = {}
     for name in dict.fromkeys(name for sample in samples for name in sample.extra):

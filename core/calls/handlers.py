@@ -62,15 +62,15 @@ def received(state: State, fact: CallReceived) -> None:
     before = callbacks.restore(state, call)
     if call.demoted:
         before = state.incident_of_caller.get(call.number, IncidentId(""))
-    call.urgency_ms = state.urgency_ms(call.level, came_ms(call, state.settings))
     state.calls[call.call_id] = call
     state.call_of_leg[call.leg] = call.call_id
     state.say(RingCaller(leg=call.leg))
     look_up(state, call)
-    line.join(state, call)
     incident, moved = incident_for(state, call, fact, before)
     call.incident_id = incident.incident_id
-    call.level = incident.level
+    call.level = min(call.level, incident.level)  # beside a noise somebody may cry for help: serious until heard
+    call.urgency_ms = state.urgency_ms(call.level, came_ms(call, state.settings))
+    line.join(state, call)
     state.remember_caller(call)
     state.say(told(call, CallWaiting, at_us=state.at_us))
     callbacks.rang(state, call)

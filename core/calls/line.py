@@ -16,7 +16,8 @@ def join(state: State, call: Call) -> None:
     """Put a newcomer in the line; who has others before them is told how many."""
     pushed = state.calls_waiting.push(call.call_id, call.level, came_ms(call, state.settings), state.now_ms)
     if pushed.left_out is not None:
-        state.warn("call_queue_full", pushed.left_out, call.county, "rings on, outside the queue")
+        left = state.calls[CallId(pushed.left_out)]
+        state.warn("call_queue_full", left.call_id, left.county, "rings on, outside the queue")
     if not _is_line(state):
         return
     if len(state.calls_waiting) > 1:

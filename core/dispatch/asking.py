@@ -8,6 +8,8 @@ from core.dispatch.policy import divertible
 from core.incidents.incident import Incident
 from core.state import State
 
+SEARCHED = 64  # candidates looked through for one with a way by road, where none of the first has one
+
 
 def rank_for(
     state: State,

@@ -3,11 +3,11 @@
 
 from core.calls.call import Call
 from core.dispatch import joint
-from core.dispatch.asking import rank_for
+from core.dispatch.asking import SEARCHED, rank_for
 from core.dispatch.filling import fill
-from core.dispatch.lines import missing, still_open
+from core.dispatch.lines import Plan, missing, still_open
 from core.dispatch.matcher import Ranked, Ranking
-from core.dispatch.ordering import divert, issue, orders_max, seek_unit, watch_plan
+from core.dispatch.ordering import divert, exhausted, follow_plan, issue, seek_unit, watch_plan
 from core.dispatch.policy import from_where, kept_back, may_divert, takeable
 from core.dispatch.reasons import to_candidates
 from core.effects import RecommendationMade
@@ -19,8 +19,6 @@ from core.incidents.machine import step
 from core.state import State
 
 HEADS_MAX = 64  # incidents tried when a unit comes free: 64 scans of 5,000 units stay under 10 ms
-ORDERS_MAX = 12  # ordered by itself for one incident; then something is wrong that only a person can see
-SEARCHED = 64  # candidates looked through for one with a way by road, where none of the first has one
 
 
 def recommend(state: State, incident: Incident, call: Call | None = None, line: int | None = None) -> Ranking:
@@ -94,6 +92,7 @@ def reconsider(state: State, incident: Incident, *, moved: bool) -> None:
 
 def reinforce(state: State, incident: Incident) -> None:
     """Take the next step of its plan: more units are wanted from now on."""
+    state.drop_timer(f"plan:{incident.incident_id}")  # it was set for this step, not for the one after
     incident.step += 1
     state.touch_incident(incident)
     watch_plan(state, incident)
@@ -109,6 +108,15 @@ def step_due(state: State, fact: TimerFired) -> None:
         reinforce(state, incident)
 
 
+def replan(state: State, incident: Incident, before: Plan) -> bool:
+    """Its plan was `before`: let it wait for whom it lacks now, or no longer; True when it came to wait."""
+    follow_plan(state, incident, before)
+    if not any(missing(state, incident)):
+        state.incidents_waiting.remove(incident.incident_id)
+        return False
+    return seek_unit(state, incident)
+
+
 def serve_waiting(state: State, heads: int = HEADS_MAX, *, together: bool = True) -> None:
     """Order units for waiting incidents while there is anyone to send.
 
@@ -121,46 +129,58 @@ def serve_waiting(state: State, heads: int = HEADS_MAX, *, together: bool = True
         return
     if together and settings.policy == "reoptimise" and not settings.divert_confirm:
         joint.reoptimise(state, recommend)
-    if not state.columns.free and settings.policy == "closest":
-        return
+    while _serve_once(state, heads):
+        pass  # whoever lost a unit is tried, too. An incident loses no more than TAKEN_MAX
+
+
+def _serve_once(state: State, heads: int) -> bool:
+    """Try who waits, once; True when a unit was taken from elsewhere."""
+    if not state.columns.free and state.settings.policy == "closest":
+        return False
     waiting = state.incidents_waiting.first(state.now_ms, len(state.incidents_waiting))
     behind = waiting[heads:]
     start = state.turn % len(behind) if behind else 0
     state.turn = start + heads
+    taken = False
     for member in (*waiting[:heads], *(behind[start:] + behind[:start])[:heads]):
-        if not state.columns.free and settings.policy == "closest":
-            return
-        _serve(state, state.incidents[IncidentId(member)])
+        if not state.columns.free and state.settings.policy == "closest":
+            break
+        taken |= _serve(state, state.incidents[IncidentId(member)])
+    return taken
 
 
-def _serve(state: State, incident: Incident) -> None:
-    """Order the best units for one waiting incident, line by line of its plan, as far as any can go."""
-    if len(incident.order_ids) >= orders_max(state, incident, ORDERS_MAX):
+def _serve(state: State, incident: Incident) -> bool:
+    """Order the best units for one waiting incident, line by line of its plan, as far as any can go.
+
+    True when one of them was on its way elsewhere.
+    """
+    if exhausted(state, incident):
         incident.held_ns = state.now_ns
         state.incidents_waiting.remove(incident.incident_id)
         state.warn("orders_exhausted", incident.incident_id, incident.county, "order a unit by hand")
         watch_unattended(state, incident)
-        return
-    left = missing(state, incident)
-    if not any(left):
-        state.incidents_waiting.remove(incident.incident_id)  # its plan was changed by a restart
-    for line in still_open(state, incident):
-        while left[line] and _send(state, incident, line):
-            left[line] -= 1
-
-
-def _send(state: State, incident: Incident, line: int) -> bool:
-    """Order the best unit for a line of its plan; False when none can go now."""
-    if not state.columns.free and not may_divert(state.settings, incident):
         return False
+    left, taken = missing(state, incident), False
+    for line in still_open(state, incident):
+        while left[line] and (sent := _send(state, incident, line)) is not None:
+            left[line] -= 1
+            taken |= sent.diverted
+    return taken
+
+
+def _send(state: State, incident: Incident, line: int) -> Ranked | None:
+    """Order the best unit for a line of its plan and return it; None when none can go now."""
+    if not state.columns.free and not may_divert(state.settings, incident):
+        return None
     if kept_back(state, incident):
         _stuck(state, incident, "kept_in_reserve", "the free units left are kept for graver ones")
-        return False
+        return None
     ranking = rank_for(state, incident, line)
-    if not ranking.candidates and incident.unsigned:
-        incident.unsigned.clear()  # nobody else: a unit that missed one order may hear the next
-        ranking = rank_for(state, incident, line)
     best, sent = _choose(state, incident, line, ranking)
+    if sent is None and incident.unsigned:
+        incident.unsigned.clear()  # nobody else may go: a unit that missed one order may hear the next
+        ranking = rank_for(state, incident, line)
+        best, sent = _choose(state, incident, line, ranking)
     if best is not None and best is not sent:
         _propose(state, incident, line, best, sent)
     if sent is None:
@@ -168,7 +188,7 @@ def _send(state: State, incident: Incident, line: int) -> bool:
             _stuck(state, incident, "no_road", "no free unit of use has a way by road")
         elif best is None and state.columns.free:
             _stuck(state, incident, "no_unit_can_go", "there are free units, none of use")
-        return False
+        return None
     unit_id = state.unit_ids[sent.row]
     if state.unit_ids[ranking.candidates[0].row] != incident.best:
         recommend(state, incident, line=line)
@@ -177,7 +197,7 @@ def _send(state: State, incident: Incident, line: int) -> bool:
         assert order is not None, "only who may be taken is ranked as such"
         divert(state, order, incident)
     issue(state, incident, unit_id, eta_s=sent.travel_ms / 1000, line=line)
-    return True
+    return sent
 
 
 def _choose(
@@ -197,16 +217,17 @@ def _choose(
         return best, best
     free = [ranked for ranked in able if not ranked.diverted]
     if not free and more:
-        free = [ranked for ranked in rank_for(state, incident, line, rows={}).candidates if ranked.reachable]
+        farther = rank_for(state, incident, line, rows={}, most=SEARCHED).candidates
+        free = [ranked for ranked in farther if ranked.reachable]
     return best, free[0] if free else None
 
 
 def _propose(state: State, incident: Incident, line: int, best: Ranked, free: Ranked | None) -> None:
     """Ask a desk for a unit that is on its way elsewhere; once for each unit."""
     unit_id = state.unit_ids[best.row]
-    if incident.proposed == unit_id:
+    if unit_id in incident.proposed:
         return
-    incident.proposed = unit_id
+    incident.proposed.append(unit_id)
     if incident.best != unit_id:
         recommend(state, incident, line=line)
     saved = "" if free is None else f" and saves {(free.cost_ms - best.cost_ms) // 1000} s"

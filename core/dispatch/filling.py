@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from core.dispatch.asking import question, rank_for
+from core.dispatch.asking import SEARCHED, question, rank_for
 from core.dispatch.lines import lines, missing, orders_of, still_open
 from core.dispatch.matcher import Question, Ranking
 from core.effects import Shortfall, Wanted
@@ -29,7 +29,8 @@ def fill(state: State, incident: Incident, ranked_line: int, ranking: Ranking) -
     """Return each line with those ordered for it and the best for the rest, and why some are missing.
 
     In the order in which units are ordered: who is chosen for one line is not offered to the next, and nobody is
-    chosen who has no way by road. `ranking` is the one just made for `ranked_line`; others are made where needed.
+    chosen who has no way by road, or goes only if a desk says so. `ranking` is the one just made for `ranked_line`;
+    others are made where needed.
     """
     asked, left = lines(state, incident), missing(state, incident)
     chosen: dict[int, list[int]] = {}
@@ -40,7 +41,10 @@ def fill(state: State, incident: Incident, ranked_line: int, ranking: Ranking) -
         found = ranking if at == ranked_line else None
         if found is None or len(found.candidates) < min(most, found.considered):
             found = rank_for(state, incident, at, most=most)
-        able = [one.row for one in found.candidates if one.reachable and one.row not in taken]
+        able = _able(state, found, taken)
+        if len(able) < left[at] and len(found.candidates) < min(SEARCHED, found.considered):
+            found = rank_for(state, incident, at, most=SEARCHED)
+            able = _able(state, found, taken)
         chosen[at] = able[: left[at]]
         taken.update(chosen[at])
         if len(chosen[at]) < left[at]:
@@ -67,6 +71,15 @@ def fill(state: State, incident: Incident, ranked_line: int, ranking: Ranking) -
     )
 
 
+def _able(state: State, ranking: Ranking, taken: set[int]) -> list[int]:
+    asks = state.settings.divert_confirm
+    return [
+        one.row
+        for one in ranking.candidates
+        if one.reachable and one.row not in taken and not (one.diverted and asks)
+    ]
+
+
 def _why(columns: UnitColumns, asked: Question, ranking: Ranking) -> Why:
     """Return what keeps units from being sent: of what holds for some, what a desk can do most about."""
     able = (columns.mask | FREE) & asked.need_mask == asked.need_mask
@@ -82,4 +95,5 @@ def _why(columns: UnitColumns, asked: Question, ranking: Ranking) -> Why:
         return "out_of_reach"
     if "no_position" in excluded or "position_lost" in excluded:
         return "no_position"
-    return "named" if "named" in excluded or ranking.considered else "busy"
+    free = any(not one.diverted for one in ranking.candidates)
+    return "named" if "named" in excluded or free else "busy"

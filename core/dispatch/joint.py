@@ -17,7 +17,7 @@ import numpy as np
 from core.dispatch.asking import rank_for
 from core.dispatch.assignment import Assignment
 from core.dispatch.lines import missing, orders_of
-from core.dispatch.ordering import issue, let_go, wait_again
+from core.dispatch.ordering import exhausted, issue, let_go, wait_again
 from core.dispatch.policy import GRAVEST, TAKEN_MAX, kept_back, order_on_the_way
 from core.ids import IncidentId
 from core.incidents.incident import Incident
@@ -51,7 +51,7 @@ class Row(msgspec.Struct, kw_only=True):
 
 def reoptimise(state: State, recommend: Recommend) -> None:
     """Assign anew, and carry out what is different; `recommend` tells what an incident is sent."""
-    rows = _waiting(state)
+    rows = _waiting(state) or _on_their_way(state)
     if not rows:
         return
     _ask_all(state, rows)
@@ -77,7 +77,8 @@ def reoptimise(state: State, recommend: Recommend) -> None:
         )
     for row, unit in changed:
         if unit is None:
-            text = f"{row.order.unit_id} is needed more elsewhere" if row.order is not None else ""
+            assert row.order is not None, "who waits has nobody to lose"
+            text = f"{row.order.unit_id} is needed more elsewhere"
             state.warn("unit_diverted", row.incident.incident_id, row.incident.county, text)
             wait_again(state, row.incident)
 
@@ -88,6 +89,8 @@ def _waiting(state: State) -> list[Row]:
     rows: list[Row] = []
     for member in state.incidents_waiting.first(state.now_ms, WAITING_MAX):
         incident = state.incidents[IncidentId(member)]
+        if exhausted(state, incident):
+            continue
         for line, count in enumerate(missing(state, incident)):
             for _ in range(count):
                 if len(rows) < WAITING_MAX and (room > 0 or not kept_back(state, incident)):
@@ -96,12 +99,23 @@ def _waiting(state: State) -> list[Row]:
     return rows
 
 
+def _on_their_way(state: State) -> list[Row]:
+    """Return a row for each unit on its way while nobody waits: one that has come free may be nearer than it."""
+    if not state.columns.free:
+        return []
+    moving = [order for order in state.orders.values() if _movable(state, order)]
+    return [
+        Row(incident=state.incidents[order.incident_id], line=order.want, order=order)
+        for order in moving[-WAITING_MAX:]  # the newest have the farthest to go
+    ]
+
+
 def _ask_all(state: State, rows: list[Row]) -> None:
     """Rank the units for each row, and let those on their way that are among them take part, in turn."""
     moving = {
         state.units[order.unit_id].row: order for order in state.orders.values() if _movable(state, order)
     }
-    taking_part = set[int]()
+    taking_part = {state.units[row.order.unit_id].row for row in rows if row.order is not None}
     for row in rows:  # grows meanwhile
         others = {state.units[order.unit_id].row for order in orders_of(state, row.incident)}
         own = _own(state, row)
@@ -141,7 +155,10 @@ def _solve(state: State, rows: list[Row]) -> list[int | None]:
         for place, (unit, cost_ms) in enumerate(row.costs.items()):
             listed[n, place] = number[unit]
             costs[n, place] = (cost_ms + (switch_ms if own not in (None, unit) else 0)) * weight // 1000
-        waits[n] = (LEFT_MS + (switch_ms + ALONE_MS if own is not None else 0)) * weight // 1000
+        left_ms = LEFT_MS
+        if own is not None:  # however far it is: nobody is left alone unless somebody else gains by it
+            left_ms = max(LEFT_MS, row.costs[own]) + switch_ms + ALONE_MS
+        waits[n] = left_ms * weight // 1000
         if own is not None and row.incident.level == GRAVEST:
             waits[n] = COST_MAX - 1
     assignment = Assignment(len(rows), len(units), width)
@@ -153,7 +170,8 @@ def _solve(state: State, rows: list[Row]) -> list[int | None]:
 
 def _permille(state: State, incident: Incident) -> int:
     """Return what a second counts for it, in thousandths."""
-    waited_ms = min(WAITED_MS_MAX, (state.now_ns - incident.opened_ns) // 1_000_000)
+    waited_ms = (state.now_ns - incident.opened_ns) // 1_000_000
+    waited_ms = max(0, min(WAITED_MS_MAX, waited_ms))  # a clock may be set back between two runs
     return WEIGHTS[incident.level - 1] * (1000 + waited_ms // AGE_S)
 
 
@@ -165,7 +183,7 @@ def _movable(state: State, order: Order) -> bool:
         or order.chosen
         or incident.taken >= TAKEN_MAX
         or order.want < 0
-        or not incident.located
+        or not incident.wants_unit
     ):
         return False
     return order_on_the_way(state, state.units[order.unit_id]) is order

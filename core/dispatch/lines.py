@@ -11,6 +11,7 @@ from core.orders.order import Order
 from core.state import State
 from core.units.unit import Unit
 
+Plan = tuple[tuple[Want, ...], tuple[Want, ...]]
 NO_LINE = -1
 
 
@@ -35,6 +36,8 @@ def missing(state: State, incident: Incident) -> list[int]:
     for line in (*(order.want for order in orders_of(state, incident)), *incident.settled):
         if 0 <= line < len(left):
             left[line] = max(0, left[line] - 1)
+    if not (incident.active_orders or any(left)):
+        left[0] = 1  # all it wanted have been there and nobody is now, though it is not over
     return left
 
 
@@ -50,6 +53,11 @@ def line_for(state: State, incident: Incident, unit: Unit) -> int:
     if sum(line.count for line in asked) == 1:
         return 0
     return next((n for n in still_open(state, incident) if _fits(unit, asked[n])), NO_LINE)
+
+
+def plan(state: State, incident: Incident) -> Plan:
+    """Return the lines of its plan that are under way, and those of the next step."""
+    return lines(state, incident), wants(state.settings, incident.category, incident.level, incident.step + 1)
 
 
 def refit(state: State, incident: Incident) -> None:

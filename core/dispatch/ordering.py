@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for a unit, being sent one, and losing it to something graver."""
 
-from core.dispatch.lines import lines, missing
+from core.dispatch.lines import Plan, lines, missing, plan, refit
 from core.dispatch.plans import wants
 from core.effects import OrderIssued
-from core.ids import OrderId, UnitId
+from core.ids import IncidentId, OrderId, UnitId
 from core.incidents.handlers import watch_unattended
 from core.incidents.incident import Incident
 from core.incidents.machine import step
@@ -14,6 +14,7 @@ from core.state import State
 from core.units.status import take_order
 
 NS_PER_S = 1_000_000_000
+ORDERS_MAX = 12  # ordered by itself for one incident; then something is wrong that only a person can see
 
 
 def seek_unit(state: State, incident: Incident) -> bool:
@@ -26,7 +27,8 @@ def seek_unit(state: State, incident: Incident) -> bool:
     since_ms = incident.opened_ns // 1_000_000
     pushed = state.incidents_waiting.push(incident.incident_id, incident.level, since_ms, state.now_ms)
     if pushed.left_out is not None:
-        state.warn("incident_queue_full", pushed.left_out, incident.county, "order a unit by hand")
+        left = state.incidents[IncidentId(pushed.left_out)]
+        state.warn("incident_queue_full", left.incident_id, left.county, "order a unit by hand")
     return True
 
 
@@ -118,6 +120,18 @@ def watch_plan(state: State, incident: Incident) -> None:
         state.set_timer(key, state.now_ns + after_s * NS_PER_S)
 
 
-def orders_max(state: State, incident: Incident, most: int) -> int:
-    """Return after how many orders a person must look: `most` where one unit is wanted, one more for each other."""
-    return most + incident.taken + sum(line.count for line in lines(state, incident)) - 1
+def follow_plan(state: State, incident: Incident, before: Plan) -> None:
+    """Its plan was `before`: let its orders fill the lines it has now, and set the clock for the next step anew."""
+    now = plan(state, incident)
+    if now[0] != before[0]:
+        refit(state, incident)
+    if now[1] != before[1]:
+        state.drop_timer(f"plan:{incident.incident_id}")
+        if incident.active_orders:
+            watch_plan(state, incident)
+
+
+def exhausted(state: State, incident: Incident) -> bool:
+    """Tell whether a person must look: ORDERS_MAX orders where one unit is wanted, one more for each other."""
+    wanted = sum(line.count for line in lines(state, incident))
+    return len(incident.order_ids) >= ORDERS_MAX + incident.taken + wanted - 1

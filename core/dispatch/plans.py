@@ -41,10 +41,9 @@ def wants(settings: Settings, category: str, level: int, step: int = 1) -> tuple
     )
 
 
-def _plan(settings: Settings, category: str, level: int) -> list[PlanLine]:
+def _plan(settings: Settings, category: str, level: int) -> tuple[PlanLine, ...]:
     """Return the lines of all steps of the most particular plan."""
     for of in ((category, level), (category, 0), ("", level), ("", 0)):
-        lines = [line for line in settings.plans if (line.category, line.level) == of]
-        if any(line.step == 1 for line in lines):
-            return lines
-    return []
+        if of in settings.plan_of:
+            return settings.plan_of[of]
+    return ()

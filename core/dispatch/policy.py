@@ -56,6 +56,9 @@ def divertible(state: State, incident: Incident) -> dict[int, int]:
         unit = state.units[order.unit_id]
         if order.chosen and not state.settings.divert_confirm:
             continue  # a person named it: only a person sends it elsewhere
+        other = state.incidents.get(order.incident_id)
+        if other is None or not other.wants_unit:
+            continue  # it would not wait for another: only a person may leave it alone
         if order.unit_id not in already and takeable(state, incident, unit) is order:
             rows[unit.row] = cost_ms
     return rows
@@ -80,6 +83,8 @@ def from_where(state: State, rows: dict[int, int]) -> dict[int, IncidentId]:
 def kept_back(state: State, incident: Incident) -> bool:
     """Tell whether the free units that are left are kept for graver incidents than this."""
     settings = state.settings
-    if state.columns.free > settings.reserve_units or incident.level < settings.reserve_level:
+    if not settings.reserve_units or state.columns.free > settings.reserve_units:
+        return False
+    if incident.level < settings.reserve_level:
         return False
     return state.now_ns - incident.opened_ns < settings.reserve_s_max * NS_PER_S

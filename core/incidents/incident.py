@@ -67,8 +67,8 @@ class Incident(msgspec.Struct, kw_only=True):
     "Lines of its plan that need one unit less: it was there and has left, or a desk took its order back."
     taken: int = 0
     "How often a unit on its way here was sent elsewhere."
-    proposed: UnitId = UnitId("")
-    "The unit on its way elsewhere that a desk was last asked about."
+    proposed: list[UnitId] = []
+    "Units on their way elsewhere that a desk was asked about."
     best: UnitId = UnitId("")
     "The first candidate of the newest recommendation."
     revision: int = 0

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.kernels._jit import kernel
 
+Bool = NDArray[np.bool_]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
@@ -152,6 +153,30 @@ def follow(
         lanes[count] = lane[arc]
         count += 1
         u = int(head[arc])
+
+
+@kernel(
+    "i8(i4[::1], i4[::1], i4[::1], i4[::1], i8, b1[::1], i4[::1])",
+    trial=lambda: (*_trial()[:4], 0, np.zeros(4, np.bool_), np.zeros(4, np.int32)),
+)
+def flood(first: I32, onward: I32, lane: I32, lane_ms: I32, start: int, wet: Bool, queue: I32) -> int:
+    """Mark in `wet`, false everywhere before, each node that open lanes lead to from `start`; return how many.
+
+    `queue` has an element for each node.
+    """
+    wet[start] = True
+    queue[0] = start
+    done, count = 0, 1
+    while done < count:
+        v = queue[done]
+        done += 1
+        for arc in range(first[v], first[v + 1]):
+            x = onward[arc]
+            if not wet[x] and lane_ms[lane[arc]] < INFINITE:
+                wet[x] = True
+                queue[count] = x
+                count += 1
+    return count
 
 
 @kernel("i8(i8, i4[:, ::1], i8[::1], i4[::1])", trial=lambda: (7 << 32, _trial()[6], *_trial()[8:10]))

@@ -30,10 +30,12 @@ WHOLE = 1_000_000
 "FRACTION of a lane's end."
 HEADINGS = 64
 PARKED = HEADINGS
-"Heading of a vehicle too slow to have one."
+"Heading of a vehicle too slow to have one, or whose device gave none."
 NEVER = -1
 "AT_HEADING of a seat nobody has taken."
 MOVING_CMS = 278  # above 10 km/h: below it a receiver's course is noise
+TURN_CDEG = 36_000
+"A course from here on is none."
 AGAINST_MM = 25_000  # a road across the course counts as this much farther, one against it as twice; guess
 
 INFINITE = 2**30
@@ -99,8 +101,8 @@ def seat(
     for i in range(rows.shape[0]):
         row = rows[i]
         lat, lon, heading = int(narrow[LAT_E7, row]), int(narrow[LON_E7, row]), PARKED
-        if narrow[SPEED_CMS, row] > MOVING_CMS:
-            heading = int(narrow[COURSE_CDEG, row]) * HEADINGS // 36_000 % HEADINGS
+        if narrow[SPEED_CMS, row] > MOVING_CMS and narrow[COURSE_CDEG, row] < TURN_CDEG:
+            heading = int(narrow[COURSE_CDEG, row]) * HEADINGS // TURN_CDEG
         if seats[AT_LAT, row] == lat and seats[AT_LON, row] == lon and seats[AT_HEADING, row] == heading:
             continue
         seats[AT_LAT, row] = lat

@@ -38,7 +38,7 @@ class Closure(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
     since_ns: int = 0
     ends: tuple[Ends, ...] = ()
-    "The lanes, both ways, of the leading network; empty: it has no road there."
+    "The road both ways, by the places of its ends; empty: the leading network has no road there."
 
 
 class SavedRoads(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,16 +134,22 @@ class Atlas:
     # What is closed
 
     def piece_at(self, lat: float, lon: float) -> tuple[Ends, ...]:
-        """Return the road piece nearest to a place, both ways; none when there is none within CLOSE_M."""
-        spot = self.times[self.lead].snapper.spot(round(lat * 1e7), round(lon * 1e7), CLOSE_M)
-        network = self.networks[self.lead]
-        return tuple(network.ends_of(lane) for lane in (spot.lane, spot.other) if lane != NOWHERE)
+        """Return the road piece nearest to a place, both ways; none when there is none within CLOSE_M.
 
-    def close(self, closure: Closure) -> None:
-        """Let nobody drive through it any more; at once."""
-        self.closures[closure.road_id] = closure
+        Both ways of a one-way street too: who drives with siren may come against it.
+        """
+        spot = self.times[self.lead].snapper.spot(round(lat * 1e7), round(lon * 1e7), CLOSE_M)
+        if spot.lane == NOWHERE:
+            return ()
+        lat_e7, lon_e7, to_lat_e7, to_lon_e7 = self.networks[self.lead].ends_of(spot.lane)
+        return (lat_e7, lon_e7, to_lat_e7, to_lon_e7), (to_lat_e7, to_lon_e7, lat_e7, lon_e7)
+
+    def close(self, *closures: Closure) -> None:
+        """Let nobody drive through these any more; at once."""
+        self.closures.update((closure.road_id, closure) for closure in closures)
+        ends = [each for closure in closures for each in closure.ends]
         for kind in self._wheels:
-            self.times[kind].close(self._lanes(kind, closure.ends))
+            self.times[kind].close(self._lanes(kind, ends))
 
     def open(self, road_id: str) -> Closure:
         """Let everybody through again, unless another closure is at the same place."""
@@ -239,8 +245,7 @@ class Atlas:
         self.delays = Delays(saved.delays)
         self._take(saved.in_force)
         self.in_force, self.pending = saved.in_force, saved.pending
-        for closure in saved.closures:
-            self.close(closure)
+        self.close(*saved.closures)
 
     def _take(self, frozen: Frozen) -> None:
         for kind in self.profiles:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What follows when roads are loaded, closed, opened or rebuilt, and when a junction reports a delay."""
 
+import msgspec
+
 from core.dispatch.dispatcher import recommend, serve_waiting
 from core.effects import RebuildRoads, RoadPiece, RoadUpdated
 from core.errors import OutOfTurnError, UnknownError
@@ -26,8 +28,8 @@ def loaded(state: State, fact: RoadsLoaded) -> None:
     if fact.digest:
         state.roads = Atlas(fact.digest, state.library[fact.digest], state.settings, alone=state.alone)
         state.set_timer(TIMER, state.now_ns + state.settings.roads_rebuild_s * NS_PER_S)
-    for closure in before.closures.values() if before is not None else ():
-        _close_anew(state, closure)
+    if before is not None:
+        _close_anew(state, [*before.closures.values()])
     want_rebuild(state)
     _rank_again(state, HEADS_LABELLED)
 
@@ -131,31 +133,18 @@ def _closed_at(roads: Atlas, lat: float, lon: float) -> str:
     return next((name for name, each in reversed(roads.closures.items()) if here & set(each.ends)), "")
 
 
-def _close_anew(state: State, closure: Closure) -> None:
-    """Close it on other roads; the desk hears of those that are lost."""
-    roads = state.roads
-    ends = roads.piece_at(closure.lat, closure.lon) if roads is not None else ()
-    if roads is None or not ends:
-        state.warn(
-            "closure_lost",
-            closure.road_id,
-            state.county,
-            "the new roads have no road there",
-            closure.lat,
-            closure.lon,
-        )
-        return
-    roads.close(
-        Closure(
-            road_id=closure.road_id,
-            lat=closure.lat,
-            lon=closure.lon,
-            text=closure.text,
-            by=closure.by,
-            since_ns=closure.since_ns,
-            ends=ends,
-        )
-    )
+def _close_anew(state: State, closures: list[Closure]) -> None:
+    """Close them on other roads, all in one; the desk hears of those that are lost."""
+    roads, found = state.roads, []
+    for closure in closures:
+        ends = roads.piece_at(closure.lat, closure.lon) if roads is not None else ()
+        if ends:
+            found.append(msgspec.structs.replace(closure, ends=ends))
+        else:
+            told = "the new roads have no road there"
+            state.warn("closure_lost", closure.road_id, state.county, told, closure.lat, closure.lon)
+    if roads is not None:
+        roads.close(*found)
 
 
 def _changed(state: State) -> None:

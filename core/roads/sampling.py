@@ -30,7 +30,7 @@ def learn(state: State, accepted: bytes) -> None:
         return
     moved = np.frombuffer(accepted, FIX_DTYPE)["unit"].astype(np.int64)
     drives = (columns.barred[moved] == Barred.BUSY) & (columns.speed_cms[moved] > snap.MOVING_CMS)
-    rows = moved[drives]
+    rows = moved[drives & (columns.course_cdeg[moved] < snap.TURN_CDEG)]
     if len(rows) > SAMPLES_MAX:
         rows = rows[(state.seq * SAMPLES_MAX + np.arange(SAMPLES_MAX)) % len(rows)]
     sirens = [_siren(state, roads, row) for row in rows.tolist()]

@@ -40,6 +40,7 @@ Reason = Literal[
 ]
 SPEED_CM_S_MAX = 65_535
 COURSE_TURN = 36_000
+"0.01° in a turn; as a course: the device gave none. Who draws it draws north, who matches roads asks for no course."
 DELAY_S_MAX = 3_600  # a longer wait is a closed road, and a desk closes roads
 TST_MAX = 2**32 - 1
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -355,4 +356,4 @@ def _speed_cm_s(vel_km_h: float | None) -> int:
 
 
 def _course_cdeg(cog: float | None) -> int:
-    return 0 if cog is None else round(cog * 100.0) % COURSE_TURN
+    return COURSE_TURN if cog is None else round(cog * 100.0) % COURSE_TURN

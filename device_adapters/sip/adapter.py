@@ -164,6 +164,9 @@ class SipAdapter:
         return read_tls(settings.tls) if listens and settings.tls.certificate else None
 
     def _received(self, number: int, data: bytes, addr: Address) -> None:
+        if number >= len(self._ports):  # its socket is bound and `open` not told yet; UDP is sent again
+            self._counters["came_while_opening"] += 1
+            return
         self._ports[number].endpoint.receive_datagram(data, addr, self._clock.mono_s())
         self._flow()
 

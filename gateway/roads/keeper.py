@@ -44,7 +44,7 @@ class RoadKeeper:
         self._wake = asyncio.Event()
         self._working: asyncio.Future[Any] | None = None
         self._failed: Frozen | None = None
-        "What no labels could be built for: not tried again, ways are searched."
+        "What no labels could be built for: not tried again until it is asked for again; ways are searched."
         self._stopping = False
         self._read_due = True
         self._gone = False
@@ -63,8 +63,9 @@ class RoadKeeper:
                 await self._wake.wait()
 
     def send(self, effect: Effect) -> None:
-        """Look at what is wanted now."""
+        """Look at what is wanted now; what failed is tried again when the engine asks again."""
         if isinstance(effect, RebuildRoads):
+            self._failed = None
             self._wake.set()
 
     def reload(self, file: str) -> None:
@@ -105,6 +106,7 @@ class RoadKeeper:
         """Bring the file's roads into force, if they are not."""
         before = self._atlas()
         if not self._file:
+            self._tell_back(door)
             if before is not None:
                 door.feed(RoadsLoaded(at_ns=self._clock.wall_ns(), digest=""))
             return
@@ -114,12 +116,14 @@ class RoadKeeper:
         except GatewayError as error:  # those in force stay; a map stops no telephone
             self._tell_gone(door, str(error))
             return
+        except Exception as error:  # no room, or a fault of ours: the next start would meet it again
+            log.exception("roads_not_read", file=self._file, error=repr(error))
+            self._tell_gone(door, f"{self._file} cannot be read: {error!r}")
+            return
         if found is None:
             return
         digest, networks = found
-        if self._gone:
-            self._gone = False
-            door.feed(NeighbourBack(at_ns=self._clock.wall_ns(), name=self.name))
+        self._tell_back(door)
         self._shelf.open(digest, networks)
         if before is None or before.digest != digest:
             door.feed(RoadsLoaded(at_ns=self._clock.wall_ns(), digest=digest))
@@ -133,6 +137,11 @@ class RoadKeeper:
             self._gone = True
             why = reason[:REASON_CHARS_MAX]
             door.feed(NeighbourGone(at_ns=self._clock.wall_ns(), name=self.name, reason=why))
+
+    def _tell_back(self, door: Door) -> None:
+        if self._gone:
+            self._gone = False
+            door.feed(NeighbourBack(at_ns=self._clock.wall_ns(), name=self.name))
 
     async def _build(self, door: Door, atlas: Atlas, frozen: Frozen) -> None:
         begun_s = self._clock.mono_s()

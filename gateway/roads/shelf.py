@@ -8,6 +8,7 @@ link: a map made anew under the old name must not change what was.
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,9 +29,10 @@ log = structlog.get_logger()
 class Shelf(Mapping[str, Networks]):
     """The engine's library: roads by digest, those of the past read from the disk when they are asked for."""
 
-    def __init__(self, data: Path) -> None:
-        """`data` is the journal's folder."""
+    def __init__(self, data: Path, served: str = "") -> None:
+        """`data` is the journal's folder; `served` the file to serve, which may be what the folder has lost."""
         self._folder = data / FOLDER
+        self._served = served
         self._open: dict[str, Networks] = {}
 
     def __getitem__(self, digest: str) -> Networks:
@@ -39,8 +41,10 @@ class Shelf(Mapping[str, Networks]):
         Raises JournalBrokenError when they are not there: without them the journal cannot be understood.
         """
         if digest not in self._open:
-            warm()  # a replay along roads in plain Python would take minutes
-            self._open = {digest: _networks(self._read(digest))}
+            with ThreadPoolExecutor(1, "warm") as beside:  # no telephone rings before both are done
+                warmed = beside.submit(warm)  # a replay along roads in plain Python would take minutes
+                self._open = {digest: prepare(self._read(digest).profiles)}
+                warmed.result()
         return self._open[digest]
 
     def __iter__(self) -> Iterator[str]:
@@ -55,12 +59,13 @@ class Shelf(Mapping[str, Networks]):
 
         Raises RoadFileError when it cannot be used, JournalFolderError when it cannot be kept.
         """
-        digest = read_imprint(path).content
-        if digest in self._open:
-            return digest, self._open[digest]
-        stored = read(path)
-        self._keep(path, stored.digest)
-        return stored.digest, _networks(stored)
+        imprint = read_imprint(path)
+        if not imprint.profiles:
+            raise RoadFileError(f"{path} has roads for nobody; build it again")
+        if imprint.content in self._open:
+            return imprint.content, self._open[imprint.content]
+        stored = self._keep(path)
+        return stored.digest, prepare(stored.profiles)
 
     def open(self, digest: str, networks: Networks) -> None:
         """Let the engine have these."""
@@ -75,31 +80,40 @@ class Shelf(Mapping[str, Networks]):
         try:
             stored = read(path)
         except RoadFileError as error:
-            raise JournalBrokenError(
-                f"the journal was written along the roads {digest[:16]}…, and they cannot be read: {error}; "
-                f"put that road file there again (from a backup, or build it again from the same map)"
-            ) from None
+            stored = self._served_instead(digest, error)
         if stored.digest != digest:
             raise JournalBrokenError(f"{path} holds other roads than its name says: {stored.digest}")
         return stored
 
-    def _keep(self, path: Path, digest: str) -> None:
-        kept = self._folder / f"{digest}{SUFFIX}"
-        if kept.exists():
-            return
-        part = kept.with_name(f".{digest}.part")
+    def _served_instead(self, digest: str, lost: RoadFileError) -> StoredRoads:
+        """Return the roads from the file that is served, if they are those: nobody should wait for a backup then."""
+        with suppress(RoadFileError):
+            if self._served and read_imprint(Path(self._served)).content == digest:
+                log.warning("roads_read_where_served", digest=digest, reason=str(lost))
+                return self._keep(Path(self._served))
+        raise JournalBrokenError(
+            f"the journal was written along the roads {digest[:16]}…, and they cannot be read: {lost}; "
+            f"put that road file there again (from a backup, or build it again from the same map)"
+        ) from None
+
+    def _keep(self, path: Path) -> StoredRoads:
+        """Copy a file beside the journal and return what is in the copy: the file may be made anew meanwhile."""
+        part = self._folder / ".part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, part)
             with part.open("rb") as file:
                 os.fsync(file.fileno())
+            stored = read(part)
+            kept = self._folder / f"{stored.digest}{SUFFIX}"
             part.replace(kept)
+        except RoadFileError as error:
+            raise RoadFileError(str(error).replace(str(part), str(path))) from None
         except OSError as error:
+            reason = f"the road file {path} cannot be kept in {self._folder}: {error.strerror}"
+            raise JournalFolderError(reason) from None
+        finally:
             with suppress(OSError):
                 part.unlink()
-            raise JournalFolderError(f"the road file cannot be kept as {kept}: {error.strerror}") from None
-        log.info("roads_kept", digest=digest, file=str(kept))
-
-
-def _networks(stored: StoredRoads) -> Networks:
-    return prepare(stored.profiles)
+        log.info("roads_kept", digest=stored.digest, file=str(kept))
+        return stored

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from core.kernels import warm
 from core.roads.graph import I32, INFINITE, RoadGraph, graph_of_lanes
 from core.roads.labels import Labels, build
+from core.roads.network import Network
 from core.roads.routes import Routes
+from core.roads.times import RoadTimes, weights_of
 
 warm()
 
@@ -224,3 +226,19 @@ def test_a_larger_network_tells_the_true_time_too(data: st.DataObject) -> None:
         to_v = [row[v] for row in least]
         assert labels.many_to_one(everywhere, everywhere[v : v + 1]).tolist() == to_v
         assert routes.many_to_one(graph.base_ms, everywhere, everywhere[v : v + 1]).tolist() == to_v
+
+
+@given(st.data())
+def test_whoever_is_not_searched_for_has_no_way(data: st.DataObject) -> None:
+    graph = data.draw(networks().filter(lambda found: found.lanes > 0))
+    rows, others = data.draw(ends(graph, data.draw(st.integers(1, 2)))), data.draw(ends(graph, 1))
+    network = Network.of(graph, build(graph, graph.base_ms) if data.draw(st.booleans()) else None)
+    roads = RoadTimes(network, weights_of(network, graph.base_ms), None, 500)
+    for closed in data.draw(st.lists(st.lists(st.integers(0, graph.lanes - 1), unique=True), max_size=3)):
+        roads.close(closed)
+        lane_ms = graph.base_ms.copy()
+        lane_ms[sorted(roads._closed)] = INFINITE
+
+        found = roads.drives(rows, others).tolist()
+
+        assert found == expected(truth(graph, lane_ms), rows, others, to_others=True)

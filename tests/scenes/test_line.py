@@ -7,8 +7,8 @@ from core.calls.line import TOLD_MAX
 from core.dispatch.urgency import Curve
 from core.effects import QueueCaller
 from core.events import NeighbourBack, NeighbourGone
-from core.ids import CallId, Leg
-from tests.play import Play, Shows, abandoned, answered, at, call, command, fires, starts
+from core.ids import CallId, IncidentId, Leg
+from tests.play import OUHAI, Play, Shows, abandoned, answered, at, call, command, fires, starts
 
 
 def places(play: Play) -> list[tuple[str, int]]:
@@ -53,6 +53,26 @@ def test_a_graver_call_moves_the_others_back_and_they_are_told() -> None:
     assert places(play) == [("leg-n2", 1), ("leg-n0", 2), ("leg-n1", 3)]
 
 
+def test_who_tells_of_a_grave_incident_waits_as_gravely_as_it_is() -> None:
+    play = Play(answer="seats") >> call("a", 1)
+    play >> command("call.classify", 2, call_id=CallId("c2"), level=1) >> call("b", 3, spot=(9000, 0))
+
+    play >> call("c", 10)
+
+    _ = play << QueueCaller(leg=Leg("leg-c"), position=2) << Shows("call.waiting", call_id="c5", level=1)
+    assert play.engine.state.calls_waiting.first(play.engine.state.now_ms, 9) == ["c2", "c5", "c4"]
+
+
+def test_who_rings_beside_a_trifle_is_serious_until_heard() -> None:
+    play = Play(answer="seats") >> call("a", 1)
+    play >> command("call.classify", 2, call_id=CallId("c2"), level=4)
+
+    play >> call("b", 3)
+
+    _ = play << Shows("call.waiting", call_id="c4", incident_id="i2", level=2)
+    assert play.engine.state.calls_waiting.first(play.engine.state.now_ms, 9) == ["c4", "c2"]
+
+
 def test_the_clock_runs_while_anyone_waits_and_no_longer() -> None:
     play = three()
     assert play.engine.state.timers["line"] == at(22)
@@ -85,6 +105,25 @@ def test_telling_again_can_be_turned_off() -> None:
 
 def test_a_caller_outside_a_full_queue_is_told_no_place() -> None:
     assert places(three(calls_waiting_max=2)) == []
+
+
+def test_who_loses_a_place_in_a_full_queue_is_told_to_the_desk_of_their_own_county() -> None:
+    play = Play(answer="seats", calls_waiting_max=1)
+    play >> call("a", 2, county=OUHAI, caller="13800000000", calls_in_hour=40)
+
+    play >> call("b", 3, spot=None)
+
+    _ = play << Shows("warning.raised", kind="call_queue_full", subject="c2", county=OUHAI)
+
+
+def test_an_incident_that_loses_its_place_is_told_to_the_desk_of_its_own_county() -> None:
+    play = Play(incidents_waiting_max=1) >> call("a", 2, county=OUHAI) >> answered("a", 3)
+    play >> call("b", 4, spot=(9000, 0))
+    play >> command("incident.level", 5, incident_id=IncidentId("i4"), level=1)
+
+    play >> answered("b", 6)
+
+    _ = play << Shows("warning.raised", kind="incident_queue_full", subject="i2", county=OUHAI)
 
 
 def test_one_tick_tells_no_more_than_those_near_the_front() -> None:

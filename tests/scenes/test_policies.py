@@ -64,7 +64,7 @@ def test_level_1_is_offered_the_unit_on_its_way_to_something_lesser_and_a_desk_i
     (best,) = candidates(play, incident, 11)
     assert (best.unit_id, best.diverts) == ("u1", "i5")
     (switching,) = [reason for reason in best.reasons if reason.kind == "switching"]
-    assert (switching.seconds, switching.incident_id) == (180, "i5")
+    assert (switching.seconds, switching.incident_id) == (120, "i5")
     assert sum(reason.seconds for reason in best.reasons) == pytest.approx(best.cost_s)
 
 
@@ -134,7 +134,7 @@ def test_a_free_unit_goes_at_once_while_a_desk_is_asked_about_a_nearer_one() -> 
     assert sent(play) == [("u2", incident.incident_id)]
     (asked,) = [one for one in play.effects if isinstance(one, WarningRaised)]
     assert (asked.kind, asked.subject) == ("diversion_proposed", incident.incident_id)
-    assert "u1 is on its way elsewhere and saves 9" in asked.text
+    assert "u1 is on its way elsewhere and saves 10" in asked.text
 
 
 def test_a_free_unit_far_behind_many_that_could_be_taken_goes_all_the_same() -> None:
@@ -217,6 +217,20 @@ def test_two_crossing_ways_are_put_right_when_a_unit_comes_free() -> None:
     assert sent(play) == [("u1", "i8"), ("u3", "i6")]
     _ = play << Shows(
         "order.updated", unit_id="u1", state="cancelled", reason="sent elsewhere; u3 comes instead"
+    )
+
+
+def test_a_unit_that_comes_free_takes_over_from_one_with_far_to_go_though_nobody_waits() -> None:
+    play = Play(policy="reoptimise", divert_confirm=False) >> roster("u1", "u2")
+    play >> moved(1, (0, 0, 0), (1, 8900, 0)) >> reports("u2", 1, "out_of_service")
+    play >> call("a", 2, spot=(9000, 0)) >> answered("a", 3)
+    assert sent(play) == [("u1", "i5")]
+
+    play >> reports("u2", 6, "available")
+
+    assert sent(play) == [("u2", "i5")]
+    _ = play << Shows(
+        "order.updated", unit_id="u1", state="cancelled", reason="sent elsewhere; u2 comes instead"
     )
 
 

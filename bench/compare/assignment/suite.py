@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.compare.assignment.problems import Problem, problem
 from bench.compare.assignment.solvers import CONTENDERS, Contender, too_large
-from bench.compare.result import OURS, Comparison, Row, Sample, Skipped, row, with_ratios
+from bench.compare.result import OURS, Comparison, Row, Sample, Skipped, confirmed, row, with_ratios
 from bench.compare.suite import Asked, CompareError, tell
 from core.dispatch.assignment import Assignment
 from core.kernels import kernels, warm
@@ -87,7 +87,9 @@ def _case(case: Case, here: Sequence[Contender], rounds: int, notes: list[str]) 
         for name in samples:
             tell(f"{case.name}: round {number + 1}: {name}")
             samples[name].append(_sample(solve[name], expected))
-    return with_ratios([row(case.name, name, taken, "median_us") for name, taken in samples.items()])
+    return confirmed(
+        with_ratios([row(case.name, name, taken, "median_us") for name, taken in samples.items()])
+    )
 
 
 def _one_more(whole: Problem) -> Callable[[], int]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.compare.decision.deciders import BY_ROAD, STRAIGHT, Contender, Decider
 from bench.compare.decision.town import Town, atlas_of, city, town
-from bench.compare.result import OURS, Comparison, Row, Sample, Skipped, row, with_ratios
+from bench.compare.result import OURS, Comparison, Row, Sample, Skipped, confirmed, row, with_ratios
 from bench.compare.suite import Asked, CompareError, tell
 from core.kernels import kernels, warm
 
@@ -83,7 +83,9 @@ def _case(case: Case, here: Sequence[Contender], asked: Asked, notes: list[str])
             took_ns, sent = _round(scene, decider)
             expected = expected or sent
             samples[name].append(_sample(took_ns, sent, expected, proven=name == PROVEN))
-    return with_ratios([row(case.name, name, taken, "median_us") for name, taken in samples.items()])
+    return confirmed(
+        with_ratios([row(case.name, name, taken, "median_us") for name, taken in samples.items()])
+    )
 
 
 def _round(scene: Town, decider: Decider) -> tuple[list[int], list[str]]:
@@ -107,7 +109,7 @@ def _sample(took_ns: list[int], sent: list[str], expected: list[str], *, proven:
     return Sample(
         median_us=float(np.median(took_ns)) / 1000,
         p99_us=float(np.percentile(took_ns, 99)) / 1000,
-        checked=not wrong,
+        checked=not differ,
         wrong=wrong,
         extra={"faster_found": differ} if proven else {},
     )

@@ -118,7 +118,10 @@ def _house(arguments: Sequence[str]) -> dict[str, float]:
             if not port:
                 raise CompareError(f"the house did not start: {house.stderr.read().strip()[-300:]}")
             _probe(int(port), house)
-            return dict(json.loads(house.stdout.readline()))
+            found = house.stdout.readline()
+            if not found:
+                raise CompareError(f"the house broke down: {house.stderr.read().strip()[-300:]}")
+            return dict(json.loads(found))
         finally:
             house.kill()
 

@@ -20,7 +20,7 @@ from bench.compare.matcher import districts
 from bench.compare.matcher.finders import HERE, Finder
 from bench.compare.matcher.remote import Redis
 from bench.compare.matcher.world import QUERIES_PER_TICK, TICKS_PER_S, Truth, World, world
-from bench.compare.result import Comparison, Row, Sample, Skipped, row, with_ratios
+from bench.compare.result import Comparison, Row, Sample, Skipped, confirmed, row, with_ratios
 from bench.compare.suite import Asked, CompareError, tell
 from core.kernels import kernels, warm
 from gateway.demo.servers import ServerFailedError, ServerMissingError
@@ -187,7 +187,9 @@ def _districts(wanted: Sequence[type[Finder]], skipped: dict[str, str], quick: b
         for one in contenders:
             tell(f"{DISTRICTS}: round {number + 1}: {one.name}")
             samples[one.name].append(_located(one.find, one.number, places, expected))
-    return with_ratios([row(DISTRICTS, name, taken, "median_us") for name, taken in samples.items()])
+    return confirmed(
+        with_ratios([row(DISTRICTS, name, taken, "median_us") for name, taken in samples.items()])
+    )
 
 
 def _located(

@@ -3,7 +3,8 @@
 
 The figure is the weighted response: a time, so it stands in µs like every other, though it is minutes. `ours` is the
 engine with roads, policy `reoptimise`; the neighbours are simpler policies in the same engine, the first of them
-what others do who do not know the roads. The CPU is what the engine takes for one decision.
+what others do who do not know the roads. The CPU is what the engine takes for one decision. No row is checked: other
+policies give other answers.
 """
 
 import math
@@ -52,6 +53,7 @@ def compare(asked: Asked) -> Comparison:
             "a response counts from the sign-off to the first unit on scene, a second 10, 3, 1 and 1 for levels 1 to 4",
             "every diversion is driven at once, without an operator who confirms it",
             *_gains(found),
+            *(f"the engine refused {name}: {count}" for name, count in sorted(found.refused.items())),
         ],
     )
 
@@ -63,7 +65,6 @@ def _row(found: Found, policy: str) -> Row:
     sample = Sample(
         median_us=told["weighted"].mean * US,
         cpu_us=told["decided_us"].mean,
-        checked=not found.refused,
         wrong=f"{unreached} calls were never reached" if unreached else "",
         extra={
             "level_1_s": told["level_1"].mean,

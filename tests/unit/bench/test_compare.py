@@ -3,6 +3,7 @@
 
 import json
 import sys
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from bench.compare import __main__ as command
-from bench.compare.result import OURS, Comparison, Sample, Skipped, row, with_ratios
+from bench.compare.result import OURS, Comparison, Sample, Skipped, confirmed, row, with_ratios
 from bench.compare.suite import SUITES, Asked, CompareError
 
 FACTS = {"cores": "2", "load_average": "0.10 0.10 0.10", "model": "a processor"}
@@ -137,6 +138,31 @@ def test_nobody_is_measured_by_us_when_ours_failed() -> None:
     with_ratios([ours, neighbour])
 
     assert (ours.ratio, ours.checked, neighbour.ratio) == (1.0, False, None)
+
+
+def test_ours_is_checked_only_where_somebody_else_has_answered_the_same() -> None:
+    alone = row("case", OURS, [Sample(median_us=1.0, checked=True)], "median_us")
+    more = row("case", "ours, proven", [Sample(median_us=1.0, checked=True)], "median_us")
+    same = row("case", "neighbour", [Sample(median_us=2.0, checked=True)], "median_us")
+    other = row("case", "another", [Sample(median_us=2.0, wrong="its times are others")], "median_us")
+
+    assert [one.checked for one in confirmed([alone, more, same, other])] == [True, True, True, False]
+    assert [one.checked for one in confirmed([alone, more, other])] == [False, False, False]
+
+
+@pytest.mark.parametrize("missing", ["scipy.spatial", "sortedcontainers"])
+def test_a_neighbour_that_is_not_installed_takes_nobody_along(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    found = find_spec("bench.peers")
+    assert found is not None
+    assert found.loader is not None
+    peers = module_from_spec(found)
+
+    found.loader.exec_module(peers)
+
+    assert peers.LazyHeap().pop() is None
 
 
 def test_who_gets_through_is_no_ratio() -> None:

@@ -221,3 +221,15 @@ def test_a_bigger_answer_than_ever_fits() -> None:
 def test_nobody_asks_for_nobody() -> None:
     with pytest.raises(AssertionError, match="nobody"):
         UnitIndex(UnitColumns()).nearest(around(*HERE), need=0, k=0, reach_m=1, now_ms=0, lost_ms=0)
+
+
+def test_columns_filled_anew_are_not_answered_from_the_old_ones() -> None:
+    columns, saved = UnitColumns(), UnitColumns()
+    near, far = unit(columns), unit(columns, north=500)
+    unit(saved, north=500)
+    unit(saved)
+    assert nearest(columns) == [near, far]
+
+    columns.fill(saved.narrow[:, : saved.rows].copy(), saved.wide[:, : saved.rows].copy(), saved.free)
+
+    assert nearest(columns) == [far, near]

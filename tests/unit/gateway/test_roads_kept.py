@@ -3,7 +3,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from core.roads.atlas import Atlas, Rebuilt
 from core.roads.traffic import Frozen
 from gateway.clock import SystemClock
 from gateway.errors import JournalBrokenError, JournalFolderError, RoadFileError
+from gateway.roads import file
+from gateway.roads.file import StoredRoads
 from gateway.roads.keeper import RoadKeeper
 from gateway.roads.shelf import Shelf
 from tests.play import call, command, moved, place, roster, starts
@@ -211,6 +213,97 @@ async def test_labels_that_cannot_be_built_stop_no_telephone(
 
     assert door.roads.live
     assert "recommendation.made" in [effect.__struct_config__.tag for effect in door.effects]
+
+
+async def test_labels_that_could_not_be_built_are_tried_again_when_the_engine_asks_again(
+    tmp_path: Path, town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(atlas: Atlas, frozen: Frozen) -> Rebuilt:
+        raise MemoryError("no room")
+
+    shelf = Shelf(tmp_path / "data")
+    door = Door(shelf)
+    async with keeping(door, shelf, str(town)) as keeper:
+        await until(lambda: door.engine.state.roads is not None)
+        with monkeypatch.context() as short_of_memory:
+            short_of_memory.setattr(Atlas, "rebuild", fail)
+            door.feed(closes(2))
+            await until(lambda: keeper.statistics().get("rebuilds_failed"))
+
+        assert door.roads.pending is not None
+        keeper.send(RebuildRoads(of_seq=door.roads.pending.of_seq))  # as the timer does
+        await until(lambda: not door.roads.live)
+
+    assert keeper.statistics()["rebuilds_failed"] == 1
+
+
+async def test_a_file_that_nobody_foresaw_stops_no_telephone(
+    tmp_path: Path, town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(shelf: Shelf, path: Path) -> object:
+        raise MemoryError("no room")
+
+    shelf = Shelf(tmp_path / "data")
+    door = Door(shelf)
+    monkeypatch.setattr(Shelf, "take_in", fail)
+
+    async with keeping(door, shelf, str(town)) as keeper:
+        await until(lambda: door.of(NeighbourGone))
+        keeper.reload("")
+        await until(lambda: door.of(NeighbourBack))
+
+    assert door.engine.state.roads is None
+    assert keeper.statistics()["refused"] == 1
+
+
+def test_a_file_with_roads_for_nobody_is_refused(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.roads"
+    road_file(empty, {})
+
+    with pytest.raises(RoadFileError, match="for nobody"):
+        Shelf(tmp_path / "data").take_in(empty)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"PK")], ids=["lost", "spoilt"])
+def test_roads_the_journal_has_lost_are_taken_from_the_file_that_is_served(
+    tmp_path: Path, town: Path, spoil: Callable[[Path], object]
+) -> None:
+    digest, _ = Shelf(tmp_path / "data").take_in(town)
+    kept = tmp_path / "data" / "roads" / f"{digest}.roads"
+    spoil(kept)
+
+    assert list(Shelf(tmp_path / "data", str(town))[digest]) == ["car", "car_siren"]
+
+    assert is_copied(town, kept)
+
+
+def test_a_spoilt_copy_is_replaced_when_the_file_is_read_again(tmp_path: Path, town: Path) -> None:
+    digest, _ = Shelf(tmp_path / "data").take_in(town)
+    kept = tmp_path / "data" / "roads" / f"{digest}.roads"
+    cut_short(town, kept)
+
+    Shelf(tmp_path / "data").take_in(town)
+
+    assert is_copied(town, kept)
+
+
+def test_what_is_kept_is_what_was_read_though_the_file_is_made_anew_meanwhile(
+    tmp_path: Path, town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.roads"
+    road_file(other, river_town())
+
+    def read_late(path: Path) -> StoredRoads:
+        stored = file.read(path)
+        other.replace(town)
+        return stored
+
+    monkeypatch.setattr("gateway.roads.shelf.read", read_late)
+    shelf = Shelf(tmp_path / "data")
+    digest, networks = shelf.take_in(town)
+    monkeypatch.undo()
+
+    assert list(Shelf(tmp_path / "data")[digest]) == list(networks)
 
 
 async def test_a_stop_does_not_wait_for_what_a_thread_does(

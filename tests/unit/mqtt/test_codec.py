@@ -33,7 +33,7 @@ def test_a_position_becomes_integers_of_the_record() -> None:
 def test_a_phone_with_owntracks_is_a_radio() -> None:
     fix = position(said(_type="location", tid="ab", vel=-1, cog=None, alt=3, t="u"))
 
-    assert (fix.speed_cm_s, fix.course_cdeg, fix.seq) == (0, 0, 0)
+    assert (fix.speed_cm_s, fix.course_cdeg, fix.seq) == (0, 36_000, 0)
 
 
 @pytest.mark.parametrize(

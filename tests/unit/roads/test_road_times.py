@@ -259,3 +259,39 @@ def test_whoever_replays_builds_the_labels_when_searches_have_cost_as_much() -> 
         assert ways(roads, (0, 0), (1500, 500)) == before
 
     assert roads.labels is not None
+
+
+def test_who_has_no_way_does_not_send_the_search_through_the_whole_town() -> None:
+    roads = times(labelled=False)
+    near, island, field = (250, 0), (6250, 0), (-3000, 0)
+
+    (found,) = ways(roads, (0, 0), near)
+    local = roads._routes.settled
+    with_strays = ways(roads, (0, 0), near, island, field)
+
+    assert with_strays[0] == found
+    assert [code for _, code in with_strays] == [Way.LABELS, Way.NO_ROAD, Way.OFF_ROAD]
+    assert roads._routes.settled == local < TOWN.graph.nodes / 2
+
+
+def test_who_is_cut_off_by_a_closure_is_known_before_the_search() -> None:
+    roads = times(labelled=False)
+    ways(roads, (0, 0), (250, 0))
+    roads.close(bridge_lanes())
+
+    cut_off = ways(roads, (0, 0), (1500, 500), (250, 0))
+    settled = roads._routes.settled
+
+    assert [code for _, code in cut_off] == [Way.NO_ROAD, Way.LIVE]
+    assert settled < TOWN.graph.nodes / 2
+    roads.open(bridge_lanes())
+    assert ways(roads, (0, 0), (1500, 500))[0][1] is not Way.NO_ROAD
+
+
+def test_a_car_without_a_course_may_go_either_way() -> None:
+    driving, silent = (100, 0, 40, 270), (100, 0, 40, 360)
+
+    away, unknown = ways(times(), (300, 0), driving, silent)
+
+    assert round(away[0]) == 40
+    assert round(unknown[0]) == 20

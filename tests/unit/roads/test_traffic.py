@@ -203,6 +203,23 @@ def test_a_boat_passes_under_a_closed_bridge() -> None:
     assert not atlas.times["boat"].live
 
 
+def test_a_closed_one_way_street_is_closed_to_a_siren_that_comes_against_it() -> None:
+    one_way = [((0, 0), (500, 0))]
+    round_about = [((500, 0), (500, 500)), ((500, 500), (0, 500)), ((0, 500), (0, 0))]
+    networks = prepare(
+        {"car": (graph(round_about, one_way), None), "car_siren": (graph([*round_about, *one_way]), None)}
+    )
+    atlas = Atlas("x", networks, Settings())
+
+    atlas.close(Closure(road_id="r1", lat=0, lon=0, ends=atlas.piece_at(*place(250, 0))))
+
+    siren = networks["car_siren"]
+    against = lane(siren, (500, 0), (0, 0))
+    closed = weigh(siren, Frozen(closed=tuple(sorted(atlas.closures["r1"].ends))), on_wheels=True).closed
+    assert closed.tolist() == sorted([lane(siren, (0, 0), (500, 0)), against])
+    assert atlas.times["car_siren"]._lane_ms[against] == INFINITE
+
+
 def test_two_closures_of_one_road_are_opened_one_by_one() -> None:
     atlas = Atlas(DIGEST, LIBRARY[DIGEST], Settings())
     ends = atlas.piece_at(*place(1500, 250))
@@ -248,8 +265,8 @@ def test_a_unit_on_its_way_tells_how_fast_the_road_is() -> None:
 
 @pytest.mark.parametrize(
     ("east_m", "speed_kmh", "course"),
-    [(-1750, 9, 90), (-1750, 40, 0), (-1750, 40, 45), (-9000, 40, 90)],
-    ids=["too slow to have a course", "across", "turning", "off road"],
+    [(-1750, 9, 90), (-1750, 40, 0), (-1750, 40, 45), (-9000, 40, 90), (-1750, 40, 360)],
+    ids=["too slow to have a course", "across", "turning", "off road", "no course given"],
 )
 def test_what_says_nothing_of_a_road_is_not_learnt(east_m: float, speed_kmh: float, course: float) -> None:
     play = on_the_way()

@@ -15,7 +15,7 @@ from core.ids import CountyCode, Leg
 from device_adapters.adapter import Adapter
 from device_adapters.sip.adapter import SipAdapter
 from device_adapters.sip.errors import ListenError, PortTakenError, UnusableFileError
-from device_adapters.sip.ports import Opener
+from device_adapters.sip.ports import Opener, Port
 from device_adapters.sip.settings import SipSettings, Trunk
 from device_adapters.sip.udp import UNSENT_OCTETS_MAX, UdpSocket, reachable_host
 from tests.unit.sip.peer import Peer, endpoint
@@ -195,6 +195,25 @@ async def test_what_is_not_for_sip_and_legs_unknown_do_no_harm() -> None:
 
         assert sip.statistics()["commands_late"] == 1
         assert {"kernel_drops", "socket_errors", "receive_buffer_missing_bytes"} <= set(sip.statistics())
+
+
+async def test_a_datagram_that_comes_before_the_port_is_open_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    adapter = SipAdapter(ONE, HandClock(), COUNTY)
+    open_port = Opener.open
+
+    async def impatient(opener: Opener, listen: str) -> Port:
+        port = await open_port(opener, listen)
+        adapter._received(0, b"OPTIONS sip:110@127.0.0.1 SIP/2.0\r\n\r\n", ("127.0.0.1", 5060))
+        return port
+
+    monkeypatch.setattr(Opener, "open", impatient)
+
+    await adapter.open()
+
+    assert adapter.statistics()["came_while_opening"] == 1
+    adapter.close()
 
 
 async def test_a_taken_port_is_told_in_a_sentence() -> None:

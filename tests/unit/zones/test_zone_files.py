@@ -98,6 +98,7 @@ def test_one_feature_alone_is_a_map(tmp_path: Path) -> None:
             '{"type": "FeatureCollection", "features": [], "crs": {"properties": {"name": "EPSG:3857"}}}',
             "WGS-84 degrees, not",
         ),
+        ('{"type": "FeatureCollection", "crs": "\\ud800"}', r"not '\ud800'"),
     ],
 )
 def test_what_is_no_geojson_is_told(tmp_path: Path, text: str, said: str) -> None:
@@ -207,6 +208,15 @@ def test_a_border_that_crosses_itself_is_taken_with_a_doubt(tmp_path: Path) -> N
     assert len(zones) == 2
     assert len(doubts) == 1
     assert "feature 2 (鹿城), polygon 1: its border crosses itself near 28.0" in doubts[0]
+
+
+def test_a_ring_all_on_one_latitude_is_read_and_holds_nothing(tmp_path: Path) -> None:
+    flat = [[120.0, 28.0], [120.1, 28.0], [120.2, 28.0], [120.0, 28.0]]
+
+    zones, doubts = read_zones(written(tmp_path, feature(None, [flat])))
+
+    assert doubts == ()
+    assert Ground(zones).find(28.0, 120.1).county == ""
 
 
 def test_rings_that_touch_in_a_corner_are_in_order(tmp_path: Path) -> None:
