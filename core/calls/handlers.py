@@ -68,7 +68,7 @@ def received(state: State, fact: CallReceived) -> None:
     look_up(state, call)
     incident, moved = incident_for(state, call, fact, before)
     call.incident_id = incident.incident_id
-    call.level = min(call.level, incident.level)  # beside a noise somebody may cry for help: serious until heard
+    call.level = min(call.level, incident.level)  # who rings beside a trifle is serious until heard
     call.urgency_ms = state.urgency_ms(call.level, came_ms(call, state.settings))
     line.join(state, call)
     state.remember_caller(call)

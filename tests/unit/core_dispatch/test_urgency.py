@@ -96,5 +96,12 @@ def test_a_deadline_shortens_how_long_one_can_be_passed_by() -> None:
     assert overtaking_ms((plain(3600), plain(0)), 2, by=1) == HOUR_MS
 
 
+def test_who_is_no_more_urgent_for_a_while_can_be_passed_by_for_so_long() -> None:
+    rests = Curve(points=((0, 50), (600, 50)))
+
+    assert overtaking_ms((plain(10), rests), 2, by=1) == 560_000
+    assert overtaking_ms((plain(60), rests), 2, by=1) == 610_000
+
+
 def test_equal_curves_starve_nobody() -> None:
     check([Curve(points=((0, 0), (60, 600)), then_percent=10)] * 8)
