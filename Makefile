@@ -3,7 +3,7 @@
 .PHONY: setup demo test check bench soak docs clean
 PREPARE = @python3 gateway/bootstrap.py
 SUITES = queue matcher eta assignment decision loop policy sip
-KERNELS = tests/unit/core_dispatch tests/property/test_queue_laws.py tests/property/test_matcher_laws.py
+KERNELS = tests/unit/core_dispatch tests/unit/roads tests/unit/zones/test_ground.py tests/property/test_queue_laws.py tests/property/test_matcher_laws.py tests/property/test_ranking_laws.py tests/property/test_assignment_laws.py tests/property/test_index_laws.py tests/property/test_zone_laws.py
 
 setup: ; $(PREPARE) $(if $(BENCH),bench,dev) --servers --peers
 demo: ; $(PREPARE) run --servers && .venv/bin/gateway demo --seconds $(or $(SECONDS),60) $(ARGS)

@@ -6,8 +6,8 @@ so that the nearest are the cheapest and both must name the same rows first. A t
 one tree and its queries, or as many scans. Where we lose: the scan is linear, the tree is paid once. With
 one query per tick we are ahead by 4 (1,000 units) to 8 (10,000), with twenty by 1.9 to 1.25; with a hundred at
 10,000 units it is a draw, and beyond that the tree wins. Where nothing but the nearest is asked `columns.index` answers
-instead (suite `matcher`); a ranking looks at everybody, for it says why they are left out (docs/decisions/0040). Part of the
-tree's query is its exact re-ranking in Python. Without JIT (NUMBA_DISABLE_JIT=1) the scan is its slow twin and
+instead (suite `matcher`); a ranking looks at everybody, for it says why they are left out (docs/decisions/0040). Part
+of the tree's query is its exact re-ranking in Python. Without JIT (NUMBA_DISABLE_JIT=1) the scan is its slow twin and
 loses by far.
 
     pytest bench/test_matcher_bench.py --benchmark-enable

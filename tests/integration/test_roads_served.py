@@ -41,7 +41,9 @@ def desk(home: House, command: str, **fields: object) -> None:
         )
 
 
-def test_a_closed_bridge_changes_the_order_and_stays_closed_through_a_kill(home: House, tmp_path: Path) -> None:
+def test_a_closed_bridge_changes_the_order_and_stays_closed_through_a_kill(
+    home: House, tmp_path: Path
+) -> None:
     for unit, spot in (("near", (1500, 500)), ("far", (-2000, -1000))):
         home.put(unit, *place(*spot))
     assert ranked(home) == ["near", "far"]
