@@ -51,7 +51,7 @@ class CallQueue:
         self._table = waiting.empty_table(as_table(self.curves), self._room, capacity)
 
     def __len__(self) -> int:
-        return int(self._table[1, waiting.WAITING])
+        return int(self._table[waiting.WAITING])
 
     def push(self, level: int, since_ms: int, now_ms: int, protected: bool = False) -> tuple[int, Outcome]:
         """Put in someone who waits since `since_ms`; return their slot and what became of them.
@@ -107,26 +107,25 @@ class CallQueue:
         A push answers with a slot, with -2 - slot when it displaced somebody, or with NOBODY; a pop with a slot, the
         others with something from 0 on, or with NOBODY when there was nobody.
         """
-        if len(self) + len(moves) > self._room:
+        if heap.apply(self._table, moves, answers) == waiting.CRAMPED:
             self._make_room(len(moves))
-        heap.apply(self._table, moves, answers)
+            heap.apply(self._table, moves, answers)
 
     def where(self, slot: int) -> tuple[int, int, bool]:
         """Return level, since when it waits (ms) and whether it is protected, of a member that is in."""
-        place, level, mark, _ = self._table[waiting.FIRST_SLOT + slot].tolist()
+        table = self._table
+        place, level = divmod(int(table[table[waiting.PLACES] + slot]), 1 << waiting.LEVEL_BITS)
         assert place, "only who waits is somewhere"
-        row = (self._room + 1) * level + 1 + place
-        return level, int(self._table[row, waiting.SINCE]), mark != 0
+        since_ms = table[table[waiting.HEAPS] + level * table[waiting.STRIDE] + 2 * place + waiting.SINCE]
+        return level, int(since_ms), bool(table[table[waiting.MARKS] + slot])
 
     def slots(self) -> list[int]:
         """Return all members in the order they came."""
-        slots, turns = [], []
+        table, came = self._table, []
         for level in range(1, len(self.curves) + 1):
-            start = (self._room + 1) * level + 2
-            rows = self._table[start : start + int(self._table[start - 1, waiting.SIZE])]
-            slots.append(rows[:, waiting.SLOT])
-            turns.append(rows[:, waiting.SEQ])
-        order: list[int] = np.concatenate(slots)[np.argsort(np.concatenate(turns))].tolist()
+            first = table[waiting.HEAPS] + level * table[waiting.STRIDE] + 2
+            came.append(table[first + waiting.ORDER : first + 2 * table[waiting.SIZES + level] : 2])
+        order: list[int] = (np.sort(np.concatenate(came)) & ((1 << waiting.SLOT_BITS) - 1)).tolist()
         return order
 
     def _make_room(self, more: int) -> None:

@@ -10,10 +10,12 @@ A candidate is one integer, millimetres above and row below: whole candidates co
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
 from core.kernels._jit import kernel
+from core.kernels.ellipsoid import C0, C1, C2, LAT0_E7, LON0_E7, M0, M1, M2
 from core.kernels.layout import F64, FIX_S, FREE, I32, I64, LAT_E7, LON_E7, MASK, NARROW, WIDE
 
 SLOTS = 16
@@ -25,7 +27,7 @@ HEAD, COUNT = range(2)
 NEXT, SPARE = range(2)
 "Rows of `chain`, int32, shape (2, pages): the page after this one or -1; the stack of pages given back."
 SLOT, CELL = range(2)
-"Rows of `where`, int32, shape (2, units): a unit's slot in all pages or -1, and its cell."
+"Columns of `where`, int32, shape (units, 2): a unit's slot in all pages or -1, and its cell."
 BLOCK_SHIFT = 3
 "Cells are counted together eight by eight in `blocks`, int32: empty country is passed over at one look."
 
@@ -33,15 +35,15 @@ BOOKED = 10
 "Elements of `book`, int64. A cell is 2^SHIFT times 1e-7° wide and high; NX and NY are multiples of eight."
 SPARES, MADE, NX, NY, SOUTH_E7, WEST_E7, SHIFT, OLDEST_S, WILD_UNITS, HELD = range(BOOKED)
 
-PLACED = 8
-"Elements of `place`, float64: 1e-7° twice, the radii around it as polynomials (core/geodesy.py)."
-LAT0_E7, LON0_E7, M0, M1, M2, C0, C1, C2 = range(PLACED)
-
 FOUND = 3
 "Rows of `found`, int64: the candidates as one integer each (a heap while we look), their rows, their mm."
 KEY, FOUND_ROW, FOUND_MM = range(FOUND)
 ROW_BITS = 20
+_NOBODY = (1 << 63) - 1
 _ROW_MASK = (1 << ROW_BITS) - 1
+
+NEAR = 64
+"Columns of `near`, int64, shape (2, NEAR): slots of those who may be near, found without a branch; their keys."
 
 FOLDED = -1
 "Instead of a count: from this place some cells lie beyond the date line. Scan."
@@ -80,7 +82,7 @@ def _empty() -> tuple[I32, I64, I32, I32, I32, I32, I64]:
         np.full((2, 24), -1, np.int32),
         cells,
         np.zeros(4, np.int32),
-        np.full((2, 24), -1, np.int32),
+        np.full((24, 2), -1, np.int32),
         book,
     )
 
@@ -99,10 +101,26 @@ def _place() -> F64:
     return np.array([28.003e7, 120.001e7, 6.35e6, 3e4, -1e2, 5.6e6, -3e6, -2e6], np.float64)
 
 
-def _trial_nearest() -> tuple[I32, I64, I32, I32, I32, I64, I64, F64, I64, I64, int, int, int, int]:
+def _trial_nearest() -> tuple[I32, I64, I32, I32, I32, I64, I64, F64, I64, I64, I64, int, int, int, int]:
     pages, masks, chain, cells, blocks, _, book = _filled()
     wide, named, found = _columns()[1], np.array([4, 7], np.int64), np.zeros((FOUND, 6), np.int64)
-    return pages, masks, chain, cells, blocks, book, wide, _place(), named, found, 3, 20, 50_000, 4
+    return (
+        pages,
+        masks,
+        chain,
+        cells,
+        blocks,
+        book,
+        wide,
+        _place(),
+        named,
+        found,
+        np.zeros((2, NEAR), np.int64),
+        3,
+        20,
+        50_000,
+        4,
+    )
 
 
 def _trial_scan() -> tuple[I32, I64, F64, I64, I64, int, int, int, int, int]:
@@ -110,16 +128,33 @@ def _trial_scan() -> tuple[I32, I64, F64, I64, I64, int, int, int, int, int]:
     return *_columns(), _place(), np.array([4, 7], np.int64), found, 20, 3, 20, 50_000, 4
 
 
-def _trial_look() -> tuple[I32, I64, I32, I32, I64, F64, I64, I64, F64, int, int, int, int, int, int]:
-    pages, masks, chain, cells, _, where, _ = _filled()
-    wide, found = _columns()[1], np.zeros((FOUND, 6), np.int64)
-    named, squares, cell = np.array([4, 7], np.int64), np.zeros(SLOTS), int(where[CELL, 5])
-    return pages, masks, chain, cells, wide, _place(), named, found, squares, cell, 3, 20, 50_000, 4, 0
+def _trial_look() -> tuple[
+    tuple[Any, ...], tuple[float, ...], tuple[int, ...], int, int, int, int, int, float, int
+]:
+    pages, masks, chain, cells, _, _, book = _filled()
+    named, found, near = (
+        np.array([4, 7], np.int64),
+        np.zeros((FOUND, 6), np.int64),
+        np.zeros((2, NEAR), np.int64),
+    )
+    parts = pages, masks, chain, cells, _columns()[1], _place(), named, found, near
+    return (
+        parts,
+        (float(book[WEST_E7]), 32768.0, 0.011, 0.009),
+        (3, 20, 50_000, 4),
+        3 * 16,
+        0,
+        16,
+        1,
+        2,
+        0.0,
+        0,
+    )
 
 
 @kernel(
     "i8(i4[:, :, ::1], i8[:, ::1], i4[:, ::1], i4[:, ::1], i4[::1], i8[::1], i8[:, ::1], f8[::1], i8[::1], "
-    "i8[:, ::1], i8, i8, i8, i8)",
+    "i8[:, ::1], i8[:, ::1], i8, i8, i8, i8)",
     trial=_trial_nearest,
 )
 def nearest(
@@ -133,6 +168,7 @@ def nearest(
     place: F64,
     named: I64,
     found: I64,
+    near: I64,
     need: int,
     oldest_s: int,
     reach_m: int,
@@ -157,46 +193,25 @@ def nearest(
     cell_y = min(max(int((lat - south) / side), 0), ny - 1)
     cell_x = min(max(int((lon - west) / side), 0), nx - 1)
 
+    parts = pages, masks, chain, cells, wide, place, named, found, near
+    frame, asked = (west, side, north_m, east_m), (need, oldest_s, reach_m, k)
     kept = 0
-    squares = np.empty(SLOTS, np.float64)
-    if cells[nx * ny, COUNT] > 0:
-        kept = _look(
-            pages,
-            masks,
-            chain,
-            cells,
-            wide,
-            place,
-            named,
-            found,
-            squares,
-            nx * ny,
-            need,
-            oldest_s,
-            reach_m,
-            k,
-            kept,
-        )
-    for y in range(max(cell_y - 1, 0), min(cell_y + 2, ny)):
-        for x in range(max(cell_x - 1, 0), min(cell_x + 2, nx)):
-            if cells[y * nx + x, COUNT] > 0:
-                kept = _look(
-                    pages,
-                    masks,
-                    chain,
-                    cells,
-                    wide,
-                    place,
-                    named,
-                    found,
-                    squares,
-                    y * nx + x,
-                    need,
-                    oldest_s,
-                    reach_m,
-                    k,
-                    kept,
-                )
+    if book[WILD_UNITS] > 0:  # perhaps beyond the date line: no bound on how far east
+        kept = _look(parts, (west, side, north_m, 0.0), asked, nx * ny, 0, 1, 0, 0, 0.0, kept)
+    for y in (cell_y, cell_y - 1, cell_y + 1):
+        if 0 <= y < ny:
+            kept = _look(
+                parts,
+                frame,
+                asked,
+                y * nx,
+                max(cell_x - 1, 0),
+                min(cell_x + 2, nx),
+                0,
+                0,
+                _beyond(lat, south + y * side, side) * north_m,
+                kept,
+            )
 
     many_x, many_y = nx >> BLOCK_SHIFT, ny >> BLOCK_SHIFT
     block_x, block_y = cell_x >> BLOCK_SHIFT, cell_y >> BLOCK_SHIFT
@@ -205,58 +220,42 @@ def nearest(
     inner_y, inner_x = min(into_y, breadth - into_y), min(into_x, breadth - into_x)
     rings = max(block_x, many_x - 1 - block_x, block_y, many_y - 1 - block_y) + 1
     for ring in range(rings):
-        limit = float(reach_m)
-        if kept == k:
-            limit = min(limit, ((found[KEY, 0] >> ROW_BITS) + 1) * 0.001)
         if ring > 0:
             out_y, out_x = inner_y + (ring - 1) * breadth, inner_x + (ring - 1) * breadth
-            if min(out_y * north_m, out_x * east_m) > limit:
+            if min(out_y * north_m, out_x * east_m) > _limit(found, reach_m, k, kept):
                 break
         for by in range(max(block_y - ring, 0), min(block_y + ring + 1, many_y)):
             step = 1 if by in (block_y - ring, block_y + ring) else max(2 * ring, 1)
             for bx in range(block_x - ring, block_x + ring + 1, step):
                 if bx < 0 or bx >= many_x or blocks[by * many_x + bx] == 0:
                     continue
-                low_y, low_x = south + by * breadth, west + bx * breadth
-                far_y = max(low_y - lat, lat - low_y - breadth, 0.0) * north_m
-                far_x = max(low_x - lon, lon - low_x - breadth, 0.0) * east_m
-                if far_y * far_y + far_x * far_x > limit * limit:
-                    continue
+                far_x = _beyond(lon, west + bx * breadth, breadth) * east_m
                 for y in range(by << BLOCK_SHIFT, (by + 1) << BLOCK_SHIFT):
-                    low_y = south + y * side
-                    far_y = max(low_y - lat, lat - low_y - side, 0.0) * north_m
-                    if far_y > limit:
+                    far_y = _beyond(lat, south + y * side, side) * north_m
+                    limit = _limit(found, reach_m, k, kept)
+                    if far_y * far_y + far_x * far_x > limit * limit:
                         continue
-                    for x in range(bx << BLOCK_SHIFT, (bx + 1) << BLOCK_SHIFT):
-                        if cells[y * nx + x, COUNT] == 0 or (abs(y - cell_y) <= 1 and abs(x - cell_x) <= 1):
-                            continue
-                        low_x = west + x * side
-                        far_x = max(low_x - lon, lon - low_x - side, 0.0) * east_m
-                        if far_y * far_y + far_x * far_x > limit * limit:
-                            continue
-                        kept = _look(
-                            pages,
-                            masks,
-                            chain,
-                            cells,
-                            wide,
-                            place,
-                            named,
-                            found,
-                            squares,
-                            y * nx + x,
-                            need,
-                            oldest_s,
-                            reach_m,
-                            k,
-                            kept,
-                        )
-                        if kept == k:
-                            limit = min(limit, ((found[KEY, 0] >> ROW_BITS) + 1) * 0.001)
+                    seen = 1 if abs(y - cell_y) <= 1 else 0
+                    kept = _look(
+                        parts,
+                        frame,
+                        asked,
+                        y * nx,
+                        bx << BLOCK_SHIFT,
+                        (bx + 1) << BLOCK_SHIFT,
+                        cell_x - seen,
+                        cell_x + 2 * seen,
+                        far_y,
+                        kept,
+                    )
     return _settle(found, kept)
 
 
-@kernel("i8(i4[:, ::1], i8[:, ::1], f8[::1], i8[::1], i8[:, ::1], i8, i8, i8, i8, i8)", trial=_trial_scan)
+@kernel(
+    "i8(i4[:, ::1], i8[:, ::1], f8[::1], i8[::1], i8[:, ::1], i8, i8, i8, i8, i8)",
+    trial=_trial_scan,
+    allocates=True,
+)
 def scan(
     narrow: I32,
     wide: I64,
@@ -286,8 +285,9 @@ def scan(
             row = start + i
             if not squares[i] <= limit or wide[FIX_S, row] < oldest_s:
                 continue
-            before = kept
-            kept = _offer(found, squares[i], row, named, reach_m, k, kept)
+            before, metres = kept, math.sqrt(squares[i])
+            if metres <= reach_m:
+                kept = _offer(found, int(metres * 1000.0 + 0.5) << ROW_BITS | row, named, k, kept)
             if kept == k and (before == k or kept > before):
                 last = ((found[KEY, 0] >> ROW_BITS) + 1) * 0.001
                 limit = min(limit, last * last * (1 + _ROUNDING))
@@ -316,30 +316,28 @@ def sync(
     Held is who is free and has a position of OLDEST_S or later. A row beyond the columns is passed over.
     """
     nx, ny, shift = book[NX], book[NY], book[SHIFT]
+    south, west, oldest_s = book[SOUTH_E7], book[WEST_E7], book[OLDEST_S]
     for i in range(rows.shape[0]):
         row = rows[i]
-        if row < 0 or row >= where.shape[1]:
+        if row < 0 or row >= where.shape[0]:
             continue
-        here = where[SLOT, row]
-        cell = -1
-        if wide[MASK, row] & FREE != 0 and wide[FIX_S, row] >= book[OLDEST_S]:
-            y = (narrow[LAT_E7, row] - book[SOUTH_E7]) >> shift
-            x = (narrow[LON_E7, row] - book[WEST_E7]) >> shift
-            cell = y * nx + x if 0 <= y < ny and 0 <= x < nx else nx * ny
-        if here >= 0 and where[CELL, row] != cell:
+        here, cell = where[row, SLOT], -1
+        lat_e7, lon_e7, mask = narrow[LAT_E7, row], narrow[LON_E7, row], wide[MASK, row]
+        if mask & FREE != 0 and wide[FIX_S, row] >= oldest_s:
+            y, x = (lat_e7 - south) >> shift, (lon_e7 - west) >> shift
+            cell = y * nx + x if (y >= 0) & (y < ny) & (x >= 0) & (x < nx) else nx * ny
+        if here >= 0 and where[row, CELL] != cell:
             _take_out(pages, masks, chain, cells, blocks, where, book, row)
             here = -1
         if cell < 0:
             continue
         if here < 0:
             here = _make_room(chain, cells, blocks, book, cell)
-            where[SLOT, row] = here
-            where[CELL, row] = cell
+            where[row, SLOT], where[row, CELL] = here, cell
+            pages[here // SLOTS, ROW, here % SLOTS] = row
         page, slot = here // SLOTS, here % SLOTS
-        pages[page, LAT, slot] = narrow[LAT_E7, row]
-        pages[page, LON, slot] = narrow[LON_E7, row]
-        pages[page, ROW, slot] = row
-        masks[page, slot] = wide[MASK, row]
+        pages[page, LAT, slot], pages[page, LON, slot] = lat_e7, lon_e7
+        masks[page, slot] = mask
     return int(book[WILD_UNITS])
 
 
@@ -354,7 +352,7 @@ def _take_out(
     pages: I32, masks: I64, chain: I32, cells: I32, blocks: I32, where: I32, book: I64, row: int
 ) -> int:
     """Take a unit out of its cell; the last of the cell's first page takes its slot. Return the slot."""
-    here, cell = where[SLOT, row], where[CELL, row]
+    here, cell = where[row, SLOT], where[row, CELL]
     page = cells[cell, HEAD]
     last = cells[cell, COUNT] - 1
     if page * SLOTS + last != here:
@@ -363,7 +361,7 @@ def _take_out(
         for part in range(3):
             pages[to, part, slot] = pages[page, part, last]
         masks[to, slot] = masks[page, last]
-        where[SLOT, moved] = here
+        where[moved, SLOT] = here
     if last == 0:
         after = chain[NEXT, page]
         cells[cell, HEAD] = after
@@ -372,7 +370,7 @@ def _take_out(
         book[SPARES] += 1
     else:
         cells[cell, COUNT] = last
-    where[SLOT, row] = -1
+    where[row, SLOT] = -1
     book[HELD] -= 1
     nx = book[NX]
     if cell == nx * book[NY]:
@@ -408,67 +406,125 @@ def _make_room(chain: I32, cells: I32, blocks: I32, book: I64, cell: int) -> int
 
 
 @kernel(
-    "i8(i4[:, :, ::1], i8[:, ::1], i4[:, ::1], i4[:, ::1], i8[:, ::1], f8[::1], i8[::1], i8[:, ::1], "
-    "f8[::1], i8, i8, i8, i8, i8, i8)",
+    "i8(Tuple((i4[:, :, ::1], i8[:, ::1], i4[:, ::1], i4[:, ::1], i8[:, ::1], f8[::1], i8[::1], i8[:, ::1], "
+    "i8[:, ::1])), UniTuple(f8, 4), UniTuple(i8, 4), i8, i8, i8, i8, i8, f8, i8)",
     trial=_trial_look,
 )
 def _look(
+    parts: tuple[I32, I64, I32, I32, I64, F64, I64, I64, I64],
+    frame: tuple[float, float, float, float],
+    asked: tuple[int, int, int, int],
+    start: int,
+    from_x: int,
+    to_x: int,
+    seen_from: int,
+    seen_to: int,
+    far_y: float,
+    kept: int,
+) -> int:
+    """Offer every unit of some cells of one row that could go, but for those seen; return how many are kept now.
+
+    `start` is the row's first cell, `far_y` how far the row is at least, m.
+    """
+    pages, masks, chain, cells, wide, place, named, found, near = parts
+    west, side, north_m, east_m = frame
+    need, oldest_s, reach_m, k = asked
+    lat, lon = place[LAT0_E7], place[LON0_E7]
+    limit, many = _limit(found, reach_m, k, kept), 0
+    for x in range(from_x, to_x):
+        count = cells[start + x, COUNT]
+        if count == 0 or seen_from <= x < seen_to:
+            continue
+        far_x = _beyond(lon, west + x * side, side) * east_m
+        if far_y * far_y + far_x * far_x > limit * limit:
+            continue
+        square = limit * limit * (1 + _ROUNDING)
+        page = cells[start + x, HEAD]
+        while page >= 0:
+            for slot in range(count):  # without a branch: nobody can guess who is near
+                low_y = (float(pages[page, LAT, slot]) - lat) * north_m
+                low_x = (float(pages[page, LON, slot]) - lon) * east_m
+                near[0, many] = page * SLOTS + slot
+                many += (low_y * low_y + low_x * low_x <= square) & (need & ~masks[page, slot] == 0)
+            if many > NEAR - SLOTS:
+                kept = _offer_all(pages, wide, place, named, found, near, many, oldest_s, reach_m, k, kept)
+                many = 0
+                limit = _limit(found, reach_m, k, kept)
+                square = limit * limit * (1 + _ROUNDING)
+            page, count = chain[NEXT, page], SLOTS
+    if many > 0:
+        kept = _offer_all(pages, wide, place, named, found, near, many, oldest_s, reach_m, k, kept)
+    return kept
+
+
+@kernel(
+    "i8(i4[:, :, ::1], i8[:, ::1], f8[::1], i8[::1], i8[:, ::1], i8[:, ::1], i8, i8, i8, i8, i8)",
+    trial=lambda: (
+        _filled()[0],
+        _columns()[1],
+        _place(),
+        np.array([4, 7], np.int64),
+        np.zeros((FOUND, 6), np.int64),
+        np.zeros((2, NEAR), np.int64),
+        1,
+        20,
+        50_000,
+        4,
+        0,
+    ),
+)
+def _offer_all(
     pages: I32,
-    masks: I64,
-    chain: I32,
-    cells: I32,
     wide: I64,
     place: F64,
     named: I64,
     found: I64,
-    squares: F64,
-    cell: int,
-    need: int,
+    near: I64,
+    many: int,
     oldest_s: int,
     reach_m: int,
     k: int,
     kept: int,
 ) -> int:
-    """Offer every unit of one cell that could go; return how many are kept now."""
-    page, count = cells[cell, HEAD], cells[cell, COUNT]
-    limit = float(reach_m)
-    if kept == k:
-        limit = min(limit, ((found[KEY, 0] >> ROW_BITS) + 1) * 0.001)
-    limit *= limit * (1 + _ROUNDING)
-    while page >= 0:
-        lats, lons, able = pages[page, LAT], pages[page, LON], masks[page]
-        for slot in range(SLOTS):
-            square = _square(float(lats[slot]), float(lons[slot]), place)
-            squares[slot] = square if need & ~able[slot] == 0 else np.inf
-        for slot in range(count):
-            if not squares[slot] <= limit:
-                continue
-            row = int(pages[page, ROW, slot])
-            if wide[FIX_S, row] < oldest_s:
-                continue
-            kept = _offer(found, squares[slot], row, named, reach_m, k, kept)
-            if kept == k:
-                last = ((found[KEY, 0] >> ROW_BITS) + 1) * 0.001
-                limit = min(limit, last * last * (1 + _ROUNDING))
-        page, count = chain[NEXT, page], SLOTS
+    """Offer those in the slots of `near` that were heard of and are within reach; return how many are kept now."""
+    for i in range(many):
+        page, slot = near[0, i] // SLOTS, near[0, i] % SLOTS
+        row = int(pages[page, ROW, slot])
+        metres = math.sqrt(_square(float(pages[page, LAT, slot]), float(pages[page, LON, slot]), place))
+        able = (metres <= reach_m) & (wide[FIX_S, row] >= oldest_s)
+        near[1, i] = int(metres * 1000.0 + 0.5) << ROW_BITS | row if able else _NOBODY
+    for i in range(many):
+        kept = _offer(found, near[1, i], named, k, kept)
     return kept
 
 
+@kernel("f8(f8, f8, f8)", trial=lambda: (5.0, 7.0, 2.0))
+def _beyond(at: float, low: float, extent: float) -> float:
+    """Return how far a place is before or behind a stretch that begins at `low`; 0 within it."""
+    return max(low - at, at - low - extent, 0.0)
+
+
+@kernel("f8(i8[:, ::1], i8, i8, i8)", trial=lambda: (np.full((FOUND, 2), 7 << 22, np.int64), 50_000, 2, 2))
+def _limit(found: I64, reach_m: int, k: int, kept: int) -> float:
+    """Return beyond how many metres nobody is wanted."""
+    limit = float(reach_m)
+    if kept == k:
+        limit = min(limit, ((found[KEY, 0] >> ROW_BITS) + 1) * 0.001)
+    return limit
+
+
 @kernel(
-    "i8(i8[:, ::1], f8, i8, i8[::1], i8, i8, i8)",
-    trial=lambda: (_trial_scan()[4], 4e6, 5, np.array([4, 7], np.int64), 50_000, 2, 1),
+    "i8(i8[:, ::1], i8, i8[::1], i8, i8)",
+    trial=lambda: (_trial_scan()[4], 4_000_000 << ROW_BITS | 5, np.array([4, 7], np.int64), 2, 1),
 )
-def _offer(found: I64, square: float, row: int, named: I64, reach_m: int, k: int, kept: int) -> int:
-    """Keep a unit if it is among the `k` best so far, within reach and not named; return how many are kept.
+def _offer(found: I64, key: int, named: I64, k: int, kept: int) -> int:
+    """Keep a candidate if it is among the `k` best so far and not named; return how many are kept.
 
     `found[KEY]` is a heap with the worst on top.
     """
-    metres = math.sqrt(square)
-    if metres > reach_m:
+    if key == _NOBODY or (kept == k and key >= found[KEY, 0]):
         return kept
-    key = (int(metres * 1000.0 + 0.5) << ROW_BITS) | row
-    if kept == k and key >= found[KEY, 0]:
-        return kept
+    row = key & _ROW_MASK
     low, high = 0, named.shape[0]
     while low < high:
         middle = (low + high) >> 1

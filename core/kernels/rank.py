@@ -143,6 +143,7 @@ def _trial_weigh() -> tuple[I32, I64, I64, F64, I64, I64, int]:
 @kernel(
     "i8(i4[:, ::1], i8[:, ::1], i8[::1], f8[::1], i8[:, ::1], i8[::1], i8[:, ::1], i8[::1])",
     trial=_trial_bound,
+    allocates=True,
 )
 def bound(
     narrow: I32, wide: I64, ask: I64, shape: F64, apart: I64, bounds: I64, first: I64, counts: I64
@@ -221,7 +222,11 @@ def within(bounds: I64, limit: int, after: int, after_row: int, rows: I64) -> in
     return found
 
 
-@kernel("i8(i4[:, ::1], i8[:, ::1], i8[::1], f8[::1], i8[:, ::1], i8[:, ::1], i8)", trial=_trial_weigh)
+@kernel(
+    "i8(i4[:, ::1], i8[:, ::1], i8[::1], f8[::1], i8[:, ::1], i8[:, ::1], i8)",
+    trial=_trial_weigh,
+    allocates=True,
+)
 def weigh(narrow: I32, wide: I64, ask: I64, shape: F64, chosen: I64, best: I64, kept: int) -> int:
     """Put the chosen units among the `kept` ones of `best`, cheapest first; return how many it holds then.
 

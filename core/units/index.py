@@ -5,15 +5,15 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from core import geodesy
+from core.geodesy import around as around
 from core.kernels import grid
 from core.kernels.layout import F64, FIX_S, FREE, I32, I64, LAT_E7, LON_E7, MASK
 
 INDEX_FROM = 2_000
-"Rows from which the grid is worth its keep (docs/decisions/0036): both take 3 µs here; at 10,000 9.5 against 4."
+"Rows from which the grid is worth its keep (docs/decisions/0036): a question takes 1.8 µs, a scan 3.2."
 ROWS_PER_CELL = 16
-"""With 2 rows to a cell the nearest ten of 10,000 took 7.2 µs, with 16 4.3, the nearest fifty 17 and 7 (measured):
-a cell costs a visit, its units hardly more than none, for a page is measured at once."""
+"""With 2 rows to a cell the nearest ten of 10,000 took 3.5 µs, with 16 2.3 (measured): a cell costs a visit, its units
+hardly more than none, for nothing is decided by a branch until a handful is gathered."""
 WILD_MIN = 64
 "Units outside the box that are not worth a new one: a question looks at them in 60 ns."
 LATER_MAX = 1_024
@@ -36,11 +36,6 @@ class Columns(Protocol):
     wide: I64
 
 
-def around(lat: float, lon: float) -> F64:
-    """Return a place in degrees as the kernels take it: 1e-7° twice, and the two radii around it (six figures)."""
-    return np.array((lat * 1e7, lon * 1e7, *geodesy.radii_near(lat)), np.float64)
-
-
 class UnitIndex:
     """The free units of some columns by place; always there as `columns.index`, whatever the fleet's size.
 
@@ -57,6 +52,7 @@ class UnitIndex:
         self._later: list[int] = []
         "Rows that changed one by one since the last question: brought over in one call (10 ns each, alone 600)."
         self._found = np.zeros((grid.FOUND, FOUND_AT_FIRST), np.int64)
+        self._near = np.zeros((2, grid.NEAR), np.int64)
         self.built = 0
         "How often the grid was laid out anew."
         self.scanned = 0
@@ -99,10 +95,20 @@ class UnitIndex:
             elif oldest_s > self._oldest_s + SWEEP_S:
                 self._sweep(oldest_s)
             many = grid.nearest(
-                *self._grid, self._book, columns.wide, place, named, found, need, oldest_s, reach_m, k
+                *self._grid,
+                self._book,
+                columns.wide,
+                place,
+                named,
+                found,
+                self._near,
+                need,
+                oldest_s,
+                reach_m,
+                k,
             )
-            self.scanned += many < 0
         if many < 0:
+            self.scanned += columns.rows >= INDEX_FROM
             many = grid.scan(
                 columns.narrow, columns.wide, place, named, found, columns.rows, need, oldest_s, reach_m, k
             )
@@ -159,7 +165,7 @@ class UnitIndex:
             cells,
             np.zeros(high * broad // BLOCK**2, np.int32),
         )
-        self._where = np.full((2, room), -1, np.int32)
+        self._where = np.full((room, 2), -1, np.int32)
         self._book = book
         self._oldest_s, self._stale, self._wild_max = oldest_s, False, room
         self._later.clear()
@@ -170,7 +176,7 @@ class UnitIndex:
     def _sweep(self, oldest_s: int) -> None:
         """Throw out those not heard of since."""
         self._oldest_s = self._book[grid.OLDEST_S] = oldest_s
-        held = self._where[grid.SLOT] >= 0
+        held = self._where[:, grid.SLOT] >= 0
         self.follow(np.flatnonzero(held & (self._columns.wide[FIX_S] < oldest_s)))
 
 

@@ -85,6 +85,20 @@ sys.exit(0 if turns[0] < turns_max else 3)
 """
 HELD = 3
 
+BORROWED = """
+import sys
+import numpy as np
+from core.kernels import _jit
+_jit._load_all = lambda: None
+def widen(words):
+    return words.copy().shape[0] + words[1:].shape[0]
+_jit.kernel("i8(i8[::1])", trial=lambda: (np.ones(2, np.int64),), allocates=%s)(widen)
+how, words = _jit.warm()["__main__.widen"], np.ones(3, np.int64)
+held = sys.getrefcount(words)
+assert {widen(words) for _ in range(100)} == {5} and sys.getrefcount(words) == held
+print(how)
+"""
+
 
 class Start:
     """One start of a process with its caches under one folder, and what it reported."""
@@ -345,6 +359,24 @@ def test_only_a_long_kernel_lets_go_of_the_gil(tmp_path: Path, long: bool, turns
     )
 
     assert done.returncode == code, done.stderr
+
+
+@pytest.mark.parametrize(("allocates", "told"), [(True, "compiled"), (False, "python")])
+def test_a_kernel_that_makes_an_array_says_so_or_stays_python(
+    tmp_path: Path, allocates: bool, told: str
+) -> None:
+    environ = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", BORROWED % allocates],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.strip() == told, done.stderr
 
 
 def test_the_swap_while_the_queue_is_at_work_changes_no_answer(tmp_path: Path) -> None:
