@@ -140,7 +140,11 @@ def _roads_verbs(roads: argparse.ArgumentParser) -> None:
     inspect.add_argument("--picture", type=Path, metavar="SVG", help="draw the network there")
     inspect.add_argument("--profile", metavar="NAME", help="whose network to draw (default: the first)")
     inspect.add_argument(
-        "--from", dest="start", type=_place, metavar="LAT,LON", help="draw how far one gets from there"
+        "--from",
+        dest="start",
+        type=_place,
+        metavar="LAT,LON",
+        help="draw how far one gets from there; in the south --from=-30.05,-51.2",
     )
     inspect.add_argument("--minutes", type=_positive, default=15, metavar="N", help="in so many minutes")
     inspect.set_defaults(run=_roads_inspect)
@@ -279,6 +283,12 @@ def _replay(args: argparse.Namespace) -> int:
 def _roads_build(args: argparse.Namespace) -> int:
     if (args.nodes is None) != (args.arcs is None):
         print("gateway: --nodes and --arcs come together", file=sys.stderr)
+        return 2
+    if not (args.osm or args.nodes or args.zip or args.water or args.land):
+        print(
+            "gateway: nothing to build from: give --osm, --zip, --nodes and --arcs, --water or --land",
+            file=sys.stderr,
+        )
         return 2
     from gateway.roads.build import Sources, build
     from gateway.roads.profiles import chosen

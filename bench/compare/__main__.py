@@ -73,6 +73,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     given = parser.parse_args(argv)
     if given.suite not in SUITES:
         parser.error(f"there is no suite {given.suite!r}; there are: {', '.join(SUITES)}")
+    if given.json is not None and not given.json.parent.is_dir():
+        parser.error(f"--json {given.json}: there is no folder {given.json.parent}")
     return given
 
 

@@ -48,6 +48,7 @@ _NORTH_PART = tuple(round(1e6 * math.cos((i + 0.5) * _STEP)) for i in range(HEAD
 HEADING = np.array([_EAST_PART, _NORTH_PART], np.float64) / 1e6
 "Unit vector in the middle of each heading, to six digits: the same on every machine."
 _NM = 1e6  # in a millimetre
+_SLACK_MM = 1.0  # more than rounding can do: what is this much farther than the best so far cannot win
 
 
 def _small_town() -> tuple[I64, I64, I32, I32, I32, I32]:
@@ -136,14 +137,19 @@ def _seek(
     least = 0.999 * min(grid[CELL_LAT_E7] * north, grid[CELL_LON_E7] * east)
     reach = float(grid[REACH_MM])
     best, best_piece, best_part, best_off, best_along = math.inf, -1, 0.0, 0.0, 0.0
+    square_max = (reach + _SLACK_MM) ** 2
     for ring in range(grid[RINGS] + 1):
         if best <= (ring - 1) * least:
             break
         for y in range(max(own_y - ring, 0), min(own_y + ring, grid[CELL_ROWS] - 1) + 1):
+            far_y = _beyond(lat - grid[SOUTH_E7] - y * grid[CELL_LAT_E7], grid[CELL_LAT_E7]) * north
             step = 1 if abs(y - own_y) == ring else 2 * ring
             for x in range(own_x - ring, own_x + ring + 1, step):
                 if x < 0 or x >= grid[CELL_COLUMNS]:
                     continue
+                far_x = _beyond(lon - grid[WEST_E7] - x * grid[CELL_LON_E7], grid[CELL_LON_E7]) * east
+                if far_x * far_x + far_y * far_y > square_max:
+                    continue  # mostly only the fix's own cell is left: its road is nearer than the next cell
                 cell = y * grid[CELL_COLUMNS] + x
                 for j in range(first[cell], first[cell + 1]):
                     piece = int(listed[j])
@@ -156,7 +162,10 @@ def _seek(
                     if square > 0.0:
                         part = min(max(-(from_x * by_x + from_y * by_y) / square, 0.0), 1.0)
                     off_x, off_y = from_x + part * by_x, from_y + part * by_y
-                    off = math.sqrt(off_x * off_x + off_y * off_y)
+                    off = off_x * off_x + off_y * off_y
+                    if off > square_max:
+                        continue
+                    off = math.sqrt(off)
                     if off > reach:
                         continue
                     score, along = off, 0.0
@@ -166,6 +175,7 @@ def _seek(
                         score += AGAINST_MM * (1.0 - alike)
                     if score < best or (score == best and piece < best_piece):
                         best, best_piece, best_part, best_off, best_along = score, piece, part, off, along
+                        square_max = (min(best, reach) + _SLACK_MM) ** 2
     seats[LANE, row] = OFF_ROAD
     seats[OTHER, row] = OFF_ROAD
     seats[FRACTION, row] = 0
@@ -180,6 +190,12 @@ def _seek(
         if heading == PARKED:
             seats[OTHER, row] = back
     return best_piece
+
+
+@kernel("f8(i8, i8)", trial=lambda: (-7, 5))
+def _beyond(at: int, extent: int) -> float:
+    """Return how far something is before or behind a stretch from 0 to `extent`; 0 within it."""
+    return float(max(-at, at - extent, 0))
 
 
 def _trial_seats() -> I64:

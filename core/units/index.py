@@ -51,7 +51,7 @@ class UnitIndex:
         self._oldest_s = 0
         self._later: list[int] = []
         "Rows that changed one by one since the last question: brought over in one call (10 ns each, alone 600)."
-        self._found = np.zeros((grid.FOUND, FOUND_AT_FIRST), np.int64)
+        self._make_room(FOUND_AT_FIRST)
         self._near = np.zeros((2, grid.NEAR), np.int64)
         self.built = 0
         "How often the grid was laid out anew."
@@ -81,8 +81,8 @@ class UnitIndex:
         """
         assert k > 0, "nobody asks for nobody"
         columns = self._columns
-        if k > self._found.shape[1]:
-            self._found = np.zeros((grid.FOUND, k), np.int64)
+        if k > self._k_max:
+            self._make_room(k)
         found = self._found
         need |= FREE
         oldest_s = max(1, -((lost_ms - now_ms) // 1000))  # the first whole second that is not lost
@@ -112,7 +112,7 @@ class UnitIndex:
             many = grid.scan(
                 columns.narrow, columns.wide, place, named, found, columns.rows, need, oldest_s, reach_m, k
             )
-        return found[grid.FOUND_ROW, :many], found[grid.FOUND_MM, :many]
+        return self._rows[:many], self._mm[:many]
 
     def forget(self) -> None:
         """The columns have grown or were filled: lay the grid out anew when it is next asked."""
@@ -132,6 +132,11 @@ class UnitIndex:
             self._later.append(row)
             if len(self._later) == LATER_MAX:
                 self._catch_up()
+
+    def _make_room(self, k: int) -> None:
+        self._k_max = k
+        self._found = np.zeros((grid.FOUND, k), np.int64)
+        self._rows, self._mm = self._found[grid.FOUND_ROW], self._found[grid.FOUND_MM]
 
     def _catch_up(self) -> None:
         rows = np.array(self._later, np.int64)

@@ -43,12 +43,14 @@ def _lay(
     while not over.is_set() and "kernels_ready" not in running.log.read_text("utf-8", "replace"):
         over.wait(LOOK_S)
     if over.is_set():
+        tell("it was over before the roads were laid: units were ranked along straight lines")
         return
     nodes, arcs, out = (config.parent / name for name in ("nodes.csv", "arcs.csv", "city.roads"))
     for path, text in zip((nodes, arcs), roads_csv(city.counties, city.seed), strict=True):
         path.write_text(text, "utf-8")
     said = _built(["--nodes", str(nodes), "--arcs", str(arcs), "--out", str(out)], over)
     if over.is_set():
+        tell("it was over before the roads were laid: units were ranked along straight lines")
         return
     if said:
         tell(f"no roads: {said}; units are ranked along straight lines")

@@ -69,7 +69,7 @@ def library() -> Any:  # noqa: ANN401  an optional guest
         import osmium.filter
     except ImportError:
         raise RoadSourceError(
-            "reading OpenStreetMap needs osmium: pip install 'gateway110[roads]', or give tables (--nodes, --arcs)"
+            "reading OpenStreetMap needs osmium: `make setup` in a checkout brings it; or give tables (--nodes, --arcs)"
         ) from None
     return osmium
 

@@ -4,7 +4,7 @@
 Two layouts are known by the line that names their columns. The plain one:
 
     node,lat,lon                                         degrees in WGS-84
-    from,to,length_m,speed_kmh|travel_s[,oneway][,kind]  two-way unless oneway says 1
+    from,to,length_m,speed_kmh|travel_s[,oneway][,kind]  oneway: 1 is one way, 0 or empty is two
 
 and that of JEMSS, the ambulance simulator: kilometres, days, travel mode 1 with the siren on and 2 without,
 one row for each direction.
@@ -43,6 +43,7 @@ _TRAVEL_MS_MAX: Final = 1 << 29  # six days on one piece of road: half of what a
 _LENGTH_MM_MAX: Final = 2_000_000_000  # int32 holds 2,147 km
 _KMH_MAX: Final = 300.0
 _YES: Final = frozenset({"1", "1.0", "yes", "true"})
+_NO: Final = frozenset({"", "0", "0.0", "no", "false"})
 _KIND_FROM_KMH: Final = (
     (85, "motorway"),
     (75, "trunk"),
@@ -155,7 +156,7 @@ def _plain(arcs: Table) -> tuple[Reader, tuple[str, ...], tuple[str, str]]:
 
     def read_row(row: Row, ends: tuple[int, int]) -> _Road:
         length_mm = row.positive("length_m", 1000, _LENGTH_MM_MAX)
-        two_way = row.text("oneway").lower() not in _YES
+        two_way = not _one_way(row)
         if timed:
             ms = row.positive("travel_s", 1000, _TRAVEL_MS_MAX)
             return _Road(ends, round(length_mm), _kind(row, length_mm / ms * 3.6), 0.0, (ms,), two_way)
@@ -176,6 +177,15 @@ def _jemss(arcs: Table) -> tuple[Reader, tuple[str, ...], tuple[str, str]]:
         return _Road(ends, round(length_mm), _kind(row, length_mm / told[-1] * 3.6), 0.0, told, two_way=False)
 
     return read_row, tuple(_JEMSS_MODES[mode] for mode in modes), ("fromNode", "toNode")
+
+
+def _one_way(row: Row) -> bool:
+    said = row.text("oneway").lower()
+    if said not in _YES | _NO:  # -1 may mean against the arrow: which way is not for us to guess
+        raise RoadSourceError(
+            f"{row.where}: oneway {said!r} is neither 1 nor 0; turn from and to round for a way back"
+        )
+    return said in _YES
 
 
 def _end(row: Row, column: str, row_of: dict[str, int]) -> int:

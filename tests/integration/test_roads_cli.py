@@ -40,6 +40,7 @@ def test_a_map_is_built_inspected_and_drawn(tmp_path: Path) -> None:
         (("build",), "required: --out"),
         (("inspect",), "required: FILE"),
         (("build", "--nodes", "n.csv", "--out", "x"), "--nodes and --arcs come together"),
+        (("build", "--out", "x"), "nothing to build from: give --osm"),
         (("build", "--lattice", "0", "--out", "x"), "0 is not a number above zero"),
         (("build", "--fragment", "-1", "--out", "x"), "-1 is not a number from 0 to 999"),
         (("build", "--straighten", "nan", "--out", "x"), "nan is not a number from 0 to 999"),
@@ -60,7 +61,6 @@ def test_wrong_usage_exits_2(words: tuple[str, ...], said: str, capsys: pytest.C
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("build", "--out", "x.roads"), "there is nothing to build from"),
         (("build", "--osm", "nowhere.pbf", "--out", "x.roads"), "nowhere.pbf is not a file"),
         (("build", "--osm", "broken.osm.pbf", "--out", "x.roads"), "not a whole OpenStreetMap file"),
         (("build", "--zip", "broken.osm.pbf", "--out", "x.roads"), "is not a whole zip"),

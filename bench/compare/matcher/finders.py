@@ -14,7 +14,7 @@ import numpy as np
 from bench.compare.matcher.plane import plane
 from bench.compare.matcher.world import NOW_S, REACH_M, K, World
 from core.kernels import grid
-from core.kernels.layout import I64, LAT_E7, LON_E7, MASK
+from core.kernels.layout import I64
 from core.units.columns import FIX_DTYPE, Barred, UnitColumns
 from core.units.index import NOBODY, around
 
@@ -118,8 +118,7 @@ class Ours(WithColumns):
         """Write three columns and let the index follow."""
         columns = self._columns
         rows, lat_e7, lon_e7, mask = self._moves[number]
-        columns.narrow[LAT_E7, rows], columns.narrow[LON_E7, rows] = lat_e7, lon_e7
-        columns.wide[MASK, rows] = mask
+        columns.lat_e7[rows], columns.lon_e7[rows], columns.mask[rows] = lat_e7, lon_e7, mask
         columns.index.follow(rows)
 
 

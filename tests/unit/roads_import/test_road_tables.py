@@ -116,6 +116,7 @@ def test_a_road_from_a_node_to_itself_is_counted_and_left_out(tmp_path: Path) ->
         (NODES, ARCS + "c,a,inf,36\n", "line 4: length_m is inf"),
         (NODES, ARCS + "c,a,9e9,36\n", "line 4: length_m is 9e.09; the most that fits"),
         (NODES, "from,to,length_m,travel_s\na,b,1000,-1\n", "line 2: travel_s is -1"),
+        (NODES, "from,to,length_m,speed_kmh,oneway\na,b,1,30,-1\n", "line 2: oneway '-1' is neither 1 nor 0"),
         (NODES, "from,to,length_m,speed_kmh,kind\na,b,1,30,road\n", "kind 'road' is none of motorway"),
         (JEMSS_NODES, JEMSS_ARCS.replace("mode_2", "mode_3"), "lacks mode_2"),
     ],
