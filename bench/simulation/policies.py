@@ -31,7 +31,7 @@ COMMON: dict[str, Any] = {
 BY_DISTANCE = "closest idle by distance"
 "What others do who do not know the roads: the unit that is nearest on the map."
 OURS = "reoptimise"
-_REOPTIMISE = {"policy": "reoptimise", "divert_confirm": False, "switch_cost_s": 180}
+_REOPTIMISE = {"policy": "reoptimise", "divert_confirm": False}
 
 POLICIES = (
     Policy(name=BY_DISTANCE, roads=False, settings={"policy": "closest"}),

@@ -11,7 +11,7 @@ import gc
 import importlib.metadata
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
@@ -59,8 +59,8 @@ def compare(asked: Asked) -> Comparison:
             here = [one for one in wanted if one.name not in skipped]
             finders = _laid_out(begin, here, opened, skipped, versions)
             rows += _queries(f"query {size}", begin, finders, asked.quick)
-        with ExitStack() as opened:
-            rows += _mixed(size, begin, [one for one in here if one.name not in skipped], asked.quick, opened)
+        del finders
+        rows += _mixed(size, begin, [one for one in here if one.name not in skipped], asked.quick)
     rows += _districts(wanted, skipped, asked.quick)
     return Comparison(
         suite="matcher",
@@ -130,18 +130,15 @@ def _all_questions(begin: World) -> list[tuple[int, int]]:
     ]
 
 
-def _mixed(
-    case: str, begin: World, here: Sequence[type[Finder]], quick: bool, opened: ExitStack
-) -> list[Row]:
+def _mixed(case: str, begin: World, here: Sequence[type[Finder]], quick: bool) -> list[Row]:
     """Let each have the whole load, begun anew in every round."""
     samples: dict[str, list[Sample]] = {one.name: [] for one in here}
     for number in _rounds(1 if quick else ROUNDS):
         for one in here:
             tell(f"{case}: round {number}: {one.name}")
-            finder = one(begin)
-            opened.callback(finder.close)
-            samples[one.name].append(_load(finder, begin))
-            finder.close()
+            with closing(one(begin)) as finder:
+                samples[one.name].append(_load(finder, begin))
+            del finder  # or the next one would live in whatever memory is left between those before it
     return with_ratios([row(case, name, taken, "cpu_us") for name, taken in samples.items()])
 
 
