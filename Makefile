@@ -2,7 +2,7 @@
 # make demo [SECONDS=60] [ARGS=…] · make test [ARGS=…] · make setup [BENCH=1] · make bench [ARGS=--quick] [SUITES=queue]
 .PHONY: setup demo test check bench soak docs clean
 PREPARE = @python3 gateway/bootstrap.py
-SUITES = queue matcher eta assignment decision loop policy sip
+SUITES = queue matcher eta assignment decision loop policy fixes ingest sip
 KERNELS = tests/unit/core_dispatch tests/unit/roads tests/unit/zones/test_ground.py tests/property/test_queue_laws.py tests/property/test_matcher_laws.py tests/property/test_ranking_laws.py tests/property/test_assignment_laws.py tests/property/test_index_laws.py tests/property/test_zone_laws.py
 
 setup: ; $(PREPARE) $(if $(BENCH),bench,dev) --servers --peers

@@ -19,12 +19,15 @@ from core.incidents.candidates import DESK
 from core.incidents.handlers import close, hear, known, take_back
 from core.incidents.incident import Incident
 from core.orders.handlers import cancel
+from core.orders.review import review
+from core.orders.stack import may_stack
+from core.orders.supersede import follow
 from core.roads import handlers as roads
 from core.state import State
+from core.units import checkins, emergency
 from core.units.columns import Barred
 from core.units.status import barred, take_status
-
-NS_PER_MS = 1_000_000
+from core.units.unit import Unit
 
 
 def given(state: State, fact: CommandGiven) -> None:
@@ -84,12 +87,12 @@ def _accept(state: State, fact: CommandGiven) -> None:
         raise UnknownError(f"no unit {unit_id!r}")
     why_not = barred(unit)
     order = takeable(state, incident, unit)
-    if why_not is not Barred.FREE and order is None:
+    if why_not is not Barred.FREE and order is None and not may_stack(state, incident, unit):
         raise OutOfTurnError(f"{unit_id} cannot be ordered: {why_not.name.lower()}")
     incident.released, incident.held_ns = True, 0  # the desk vouches for it, and has chosen
-    if order is not None:
-        divert(state, order, incident)
-    issue(state, incident, unit_id, eta_s=None, line=line_for(state, incident, unit), chosen=True)
+    reason = divert(state, order, incident) if order is not None else ""
+    line = line_for(state, incident, unit)
+    issue(state, incident, unit_id, eta_s=None, line=line, chosen=True, reason=reason)
     if seek_unit(state, incident) or order is not None:
         serve_waiting(state)
 
@@ -109,8 +112,15 @@ def _cancel(state: State, fact: CommandGiven) -> None:
     cancel(state, order, fact.text or f"cancelled by {fact.by}")
 
 
+def _review(state: State, fact: CommandGiven) -> None:
+    review(state, fact.order_id, fact.status, fact.by)
+    serve_waiting(state)
+
+
 def _close(state: State, fact: CommandGiven) -> None:
     incident = known(state, fact.incident_id)
+    if incident.cry_stands:
+        raise OutOfTurnError("an officer's cry for help is ended by emergency.end, with a reason")
     incident.held_ns = state.now_ns  # a unit that comes free by this is not sent here again
     state.incidents_waiting.remove(incident.incident_id)
     for order in orders_of(state, incident):
@@ -121,15 +131,47 @@ def _close(state: State, fact: CommandGiven) -> None:
 
 
 def _set_unit(state: State, fact: CommandGiven) -> None:
+    unit, status = _unit(state, fact), _status(fact.status)
+    if status == "emergency":
+        emergency.by_desk(state, unit, fact.text)
+        return
+    if emergency.holds(state, unit):
+        reason = fact.text or f"set to {status}"
+        emergency.end(state, unit, by=fact.by or "desk", reason=reason, status=status)
+        return
+    unit.heard_status = True
+    take_status(state, unit, status, source="desk")
+    serve_waiting(state)
+
+
+def _end_emergency(state: State, fact: CommandGiven) -> None:
+    unit = _unit(state, fact)
+    if not emergency.holds(state, unit):
+        raise OutOfTurnError(f"{fact.unit_id} is not in an emergency")
+    if not (fact.text and fact.by):
+        raise OutOfTurnError("emergency.end needs a reason (text), and who says so (by)")
+    status = _status(fact.status) if fact.status else None
+    if status == "emergency":
+        raise OutOfTurnError("an emergency does not end in an emergency")
+    emergency.end(state, unit, by=fact.by, reason=fact.text, status=status)
+
+
+def _checked(state: State, fact: CommandGiven) -> None:
+    checkins.checked(state, _unit(state, fact))
+
+
+def _unit(state: State, fact: CommandGiven) -> Unit:
     unit = state.units.get(fact.unit_id)
     if unit is None:
         raise UnknownError(f"no unit {fact.unit_id!r}")
-    status = next((known for known in get_args(UnitStatus) if known == fact.status), None)
+    return unit
+
+
+def _status(said: str) -> UnitStatus:
+    status: UnitStatus | None = next((known for known in get_args(UnitStatus) if known == said), None)
     if status is None:
-        raise OutOfTurnError(f"no status {fact.status!r}")
-    unit.heard_status = True
-    take_status(state, unit, status)
-    serve_waiting(state)
+        raise OutOfTurnError(f"no status {said!r}")
+    return status
 
 
 def _call(state: State, fact: CommandGiven) -> Call:
@@ -144,9 +186,8 @@ def _grade(state: State, incident: Incident, fact: CommandGiven) -> None:
     incident.level = fact.level or incident.level
     incident.category = fact.category or incident.category
     if incident.incident_id in state.incidents_waiting:
-        state.incidents_waiting.reclassify(
-            incident.incident_id, incident.level, incident.opened_ns // NS_PER_MS
-        )
+        state.incidents_waiting.reclassify(incident.incident_id, incident.level, incident.waits_since_ms)
+    follow(state, incident)
     wants_more = replan(state, incident, before)  # units are on their way, and it waits for others now
     if wants_more or not incident.active_orders:
         recommend(state, incident)  # another category may need other units
@@ -163,10 +204,13 @@ COMMANDS: dict[str, Callable[[State, CommandGiven], None]] = {
     "incident.close": _close,
     "order.accept": _accept,
     "order.cancel": _cancel,
+    "order.review": _review,
     "plan.step": _reinforce,
     "callback.tried": callbacks.tried,
     "callback.done": callbacks.done,
     "unit.set": _set_unit,
+    "unit.checked": _checked,
+    "emergency.end": _end_emergency,
     "road.close": roads.close,
     "road.open": roads.reopen,
 }

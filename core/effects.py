@@ -20,7 +20,10 @@ CallState = Literal["ringing", "answered", "ended", "abandoned"]
 Silence = Literal["", "suspected", "challenged", "vouched", "unheard"]
 CallbackState = Literal["open", "returned", "reached", "given_up", "displaced"]
 RoadState = Literal["closed", "open"]
+CheckInStage = Literal["", "watched", "prompted", "missed", "unaccounted"]
 IncidentState = Literal["opened", "located", "ranked", "ordered", "closed"]
+StatusSource = Literal["unit", "desk", "order", "gateway"]
+EidoPrimary = Literal["Available", "ConditionallyAvailable", "NotAvailable"]
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -90,6 +93,29 @@ class OrderUnit(Effect, frozen=True, kw_only=True, tag="order"):
     deadline: int
     "s since 1970: signed by then, or withdrawn."
     cancelled: bool = False
+    alert: int = 0
+    "How many rungs of the ladder it has come to: above 0 the same order is told again, louder."
+    second: bool = False
+    "By the unit's second channel, besides the first."
+    supersedes: int = 0
+    "The version this one takes the place of; 0 when it is the first."
+    stacked: bool = False
+    "It waits its turn: the unit has another order before it."
+
+
+class PromptUnit(Effect, frozen=True, kw_only=True, tag="prompt"):
+    """Ask an officer on scene whether they are well. Asked again after a restart or when the broker is back."""
+
+    county: CountyCode
+    "The unit's county: names the topic."
+    unit_id: UnitId
+    prompt: int
+    "Number of the question; a later one has a higher number."
+    order_id: OrderId
+    incident_id: IncidentId
+    deadline: int
+    "s since 1970: without a sign of life by then a desk is told."
+    text: str
 
 
 class SetTimer(Effect, frozen=True, kw_only=True, tag="set_timer"):
@@ -204,6 +230,9 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detour: float | None = None
     uncertainty_m: float | None = None
     "How far the unit may have driven since its last position, at the speed it told with it."
+    reckoned_m: float | None = None
+    """How far it is assumed to have driven on since then, along its course; by road no farther than the next junction.
+    None: the way is that from its last position."""
     profile: str | None = None
     "What the road was driven as: `car`, `car_siren`, `boat`, …"
     live: bool | None = None
@@ -302,6 +331,16 @@ class OrderDecision(Decision, frozen=True, kw_only=True):
     eta_s: float | None
     signed_at_us: int = 0
     reason: str = ""
+    delivered_at_us: int = 0
+    "When the radio was first known to have it."
+    alert: int = 0
+    "How many rungs of the ladder were climbed for want of a signature."
+    supersedes: int = 0
+    "The version this one takes the place of; 0 when it is the first."
+    unconfirmed: bool = False
+    "It was signed, has changed since, and nobody has signed the change yet."
+    stacked: bool = False
+    "It waits its turn: the unit has another order before it."
 
 
 class OrderIssued(OrderDecision, frozen=True, kw_only=True, tag="order.issued"):
@@ -339,6 +378,38 @@ class LocationCandidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     chosen: bool = False
 
 
+class Emergency(msgspec.Struct, frozen=True, kw_only=True):
+    """An officer in danger, as it was when it was heard: all a desk must know at once. Nothing later changes it."""
+
+    incident_id: IncidentId = IncidentId("")
+    "The incident it is now; empty while it is none."
+    unit_id: UnitId
+    call_sign: str
+    event: Literal["emergency", "man_down"]
+    raised_by: Literal["unit", "desk", "check_in"] = "unit"
+    "`desk`: by `unit.set`; `check_in`: nobody answered a safety check."
+    at_us: int
+    "When it was heard."
+    tst: int = 0
+    "Device time of the press, s since 1970; 0 when not given."
+    lat: float | None = None
+    lon: float | None = None
+    place: Literal["event", "fix", "unknown"] = "unknown"
+    "Where the place is from: the press itself, the unit's last fix before it, or nobody knows."
+    age_s: float | None = None
+    "How old the place was when it was heard."
+    uncertainty_m: float | None = None
+    "How far from the place the unit may have been: 20 m, and the speed it told, or a walk, times the age."
+    order_ids: tuple[OrderId, ...] = ()
+    "Its open orders ..."
+    incident_ids: tuple[IncidentId, ...] = ()
+    "... and what they were for."
+    link: Link = "unknown"
+    "Whether its radio was on the air."
+    text: str = ""
+    "The officer's own words."
+
+
 class IncidentUpdated(Decision, frozen=True, kw_only=True, tag="incident.updated"):
     """Where one incident stands."""
 
@@ -355,7 +426,7 @@ class IncidentUpdated(Decision, frozen=True, kw_only=True, tag="incident.updated
     call_ids: tuple[CallId, ...]
     order_ids: tuple[OrderId, ...]
     outcome: str = ""
-    "Why it was closed: `handled`, `unattended`, `displaced`, `closed_by_desk`."
+    "Why it was closed: `handled`, `unattended`, `displaced`, `closed_by_desk`, `emergency_over`."
     calls: int = 0
     "How many calls there were about it; `call_ids` names the first ones and the newest."
     location_source: str = ""
@@ -370,6 +441,11 @@ class IncidentUpdated(Decision, frozen=True, kw_only=True, tag="incident.updated
     "The county its place lies in, by the map of zones; empty while no map says. `county` is whose desk it is."
     zone: str = ""
     "Name of the special zone its place lies in: an airport, a railway, the sea."
+    emergency: Emergency | None = None
+    "Set when it is an officer's cry for help: the first word of it, frozen."
+    ended_by: str = ""
+    "Who at a desk ended the cry for help; empty while it stands."
+    ended_reason: str = ""
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -397,6 +473,43 @@ class UnitUpdated(Decision, frozen=True, kw_only=True, tag="unit.updated"):
     "True while the unit has sent positions but never a status: taken as available."
     out_of_turn: bool = False
     "The status table does not foresee this step; recorded all the same."
+    status_at_us: int = 0
+    "Since when it does that, by the device's clock where it told one; 0 while nobody has told a status."
+    heard_at_us: int = 0
+    "When the newest word of it came, by our clock. Ages are the reader's to reckon."
+    source: StatusSource | Literal[""] = ""
+    "Who said so: the unit, a desk, its ack of an order (`order`), or what followed from an order (`gateway`)."
+    eido_primary: EidoPrimary = "NotAvailable"
+    "The same as NENA's EIDO (STA-021.1b) has it: exactly one of three ..."
+    eido_secondary: tuple[str, ...] = ()
+    "... and one or more from its registry (core/units/eido.py)."
+    emergency: IncidentId = IncidentId("")
+    "The incident of its cry for help, while that stands; only a desk ends it (`emergency.end`)."
+    claims: UnitStatus | Literal[""] = ""
+    "What it says of itself meanwhile."
+    check_in: CheckInStage = ""
+    """`watched` on scene and to be asked; `prompted` asked; `missed` no answer, the desk was told; `unaccounted` the
+    duty chief was told. Empty: nobody asks."""
+
+
+class ReportKept(Decision, frozen=True, kw_only=True, tag="unit.reported"):
+    """A status was heard that is not the unit's present one: it came late, or the unit's cry for help stands."""
+
+    unit_id: UnitId
+    status: UnitStatus
+    "What was said. The unit's own state (`unit.updated`) stays."
+    present: UnitStatus
+    "What it is taken to be doing."
+    source: StatusSource
+    why: Literal["late", "beyond", "emergency"]
+    """`late` something newer is known: it took its place before that; `beyond` the same, by more than
+    `status_window_s`; `emergency` only a desk ends that."""
+    said_at_us: int
+    "When it was so: by the device's clock where it told one."
+    heard_at_us: int
+    "When it came, by our clock."
+    out_of_turn: bool = False
+    "The status table does not foresee it after the one before it."
 
 
 class CallbackUpdated(Decision, frozen=True, kw_only=True, tag="callback.updated"):
@@ -460,6 +573,8 @@ class WarningRaised(Decision, frozen=True, kw_only=True, tag="warning.raised"):
     text: str = ""
     lat: float | None = None
     lon: float | None = None
+    emergency: Emergency | None = None
+    "Of a cry for help: unit, place with its age, orders."
 
 
 class ServiceDegraded(Decision, frozen=True, kw_only=True, tag="service.degraded"):
@@ -485,6 +600,7 @@ AnyDecision = (
     | OrderUpdated
     | IncidentUpdated
     | UnitUpdated
+    | ReportKept
     | CallbackUpdated
     | RoadUpdated
     | WarningRaised

@@ -45,8 +45,8 @@ from core.orders import handlers as orders
 from core.roads import handlers as roads
 from core.roads.network import Library
 from core.state import State
+from core.units import checkins, emergency, roster
 from core.units import handlers as units
-from core.units import roster
 from core.zones import handlers as zones
 
 HANDLERS: dict[type[Fact], Callable[[State, Any], None]] = {
@@ -62,7 +62,7 @@ HANDLERS: dict[type[Fact], Callable[[State, Any], None]] = {
     CallEnded: calls.ended,
     UnitsMoved: units.moved,
     UnitReported: units.reported,
-    UnitCalled: units.called,
+    UnitCalled: emergency.called,
     UnitLinked: units.linked,
     OrderAcked: orders.acked,
     CommandGiven: desk.given,
@@ -105,6 +105,7 @@ class Engine:
         state.begin(fact.at_ns)
         try:
             HANDLERS[type(fact)](state, fact)
+            checkins.follow(state, fact)
         except CoreError as error:
             state.count(f"{type(error).__name__}: {fact.__struct_config__.tag}")
         return state.finish()

@@ -68,6 +68,10 @@ class RosterUnit(msgspec.Struct, frozen=True, kw_only=True):
     "Officers aboard; 0 when nobody said."
     shift_end: str = ""
     "HH:MM, local time; empty when nobody said."
+    shift_start: str = ""
+    "As `shift_end`."
+    crew_ids: tuple[str, ...] = ()
+    "Badge numbers of those aboard. For the record only: no decision, key or log carries them."
 
 
 class ServiceStarted(Fact, frozen=True, kw_only=True, tag="service.started"):
@@ -202,15 +206,17 @@ class UnitReported(Fact, frozen=True, kw_only=True, tag="unit.status"):
 
 
 class UnitCalled(Fact, frozen=True, kw_only=True, tag="unit.event"):
-    """A unit's emergency button, man-down sensor or text."""
+    """A unit's emergency button, man-down sensor or text, or an officer's word that they are well."""
 
     unit_id: UnitId
-    event: Literal["emergency", "man_down", "text"]
+    event: Literal["emergency", "man_down", "text", "check_in"]
     tst: int = 0
     seq: int = 0
     lat: float | None = None
     lon: float | None = None
     text: str = ""
+    prompt: int = 0
+    "Of a check-in: the number of the question it answers; 0 when the device did not say."
 
 
 class UnitLinked(Fact, frozen=True, kw_only=True, tag="unit.link"):

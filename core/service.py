@@ -14,12 +14,15 @@ from core.dispatch.lines import plan
 from core.effects import ServiceDegraded, ServiceRestored
 from core.events import FactPoisoned, LeadTaken, NeighbourBack, NeighbourGone, ServiceStarted, TimerFired
 from core.incidents.handlers import unattended_due
+from core.orders.alerts import rung_due
 from core.orders.handlers import forget_withdrawn, grant_time, sign_due
 from core.orders.handlers import resume as resume_orders
 from core.roads.handlers import rebuild_due
 from core.roads.handlers import resume as resume_roads
 from core.state import State
+from core.units import checkins
 from core.units.roster import tell_index
+from core.units.shifts import shift_due
 
 POISONED_MAX = 1_000  # facts we failed on; each is a fault of ours to mend, so one is many
 
@@ -27,12 +30,15 @@ TIMERS: dict[str, Callable[[State, TimerFired], None]] = {
     "answer": answer_due,
     "callback": callback_due,
     "challenge": challenge_due,
+    "checkin": checkins.due,
     "doubt": doubt_due,
     "held": held_due,
     "limit": limit_due,
     "line": tell_places,
     "plan": step_due,
     "roads": rebuild_due,
+    "rung": rung_due,
+    "shift": shift_due,
     "sign": sign_due,
     "unattended": unattended_due,
     "withdrawn": forget_withdrawn,
@@ -56,6 +62,7 @@ def started(state: State, fact: ServiceStarted) -> None:
     resume_calls(state)
     resume_orders(state)
     resume_roads(state)
+    checkins.resume(state)
     for incident_id, before in plans.items():
         replan(state, state.incidents[incident_id], before)
     for of, error in state.failures:
@@ -90,6 +97,7 @@ def back(state: State, fact: NeighbourBack) -> None:
     """... and that it is back."""
     if fact.name == "mqtt":
         grant_time(state)  # nobody could sign while the broker was away
+        checkins.give_time(state)
     if state.away.pop(fact.name, None) is not None:
         state.say(ServiceRestored(at_us=state.at_us, county=state.county, name=fact.name))
 

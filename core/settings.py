@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the engine may be told to do differently. Journaled with every start, so a replay decides alike."""
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -13,8 +15,17 @@ NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 Level = Annotated[int, msgspec.Meta(ge=1, le=4)]
 "1 is the gravest, 4 the least (docs/decisions/0009)."
 LevelOrNone = Annotated[int, msgspec.Meta(ge=0, le=4)]
+CHECK_INS_MAX = 1_000
+"Lines of check-ins; as plans."
 PLAN_LINES_MAX = 1_000
 "Guess: fifty categories, four levels, five kinds of unit."
+
+
+SINCE: Final[Mapping[str, int]] = MappingProxyType(
+    {"lost_s": 600, "silent_cost_per_s": 1, "uncertainty_m_max": 5_000, "reckon_s_max": 15}
+)
+"""What a configuration that is silent means today, where a field's own default is another. A field's default is what
+held before anybody could set it: a journal of that time is replayed with it, and decides as it did."""
 
 
 class PlanLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,6 +44,53 @@ class PlanLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     count: Annotated[int, msgspec.Meta(ge=1, le=50)] = 1
     after_s: NotNegative = 0
     "A later step goes by itself so long after the one before; 0 waits for a desk's word."
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One rung of the ladder: what is done about an order that nobody has signed for so long."""
+
+    after_s: Positive
+    "Counted from the issue; rungs at `sign_s` and later are never reached."
+    do: Literal["re_alert", "second_channel", "duty_chief", "propose"]
+    """`re_alert` sends the order again, `second_channel` by the unit's other topic; `duty_chief` tells a desk; `propose`
+    ranks the units again, so that a desk sees who could go instead."""
+    level: LevelOrNone = 0
+    "0 is every level without rungs of its own."
+
+
+LADDER = (
+    Rung(after_s=30, do="re_alert"),
+    Rung(after_s=60, do="second_channel"),
+    Rung(after_s=120, do="duty_chief"),
+    Rung(after_s=120, do="propose"),
+)
+"The weekly tables of real bureaus rank units by signatures within 30, 60, 120 and 180 s."
+LADDER_MAX = 64
+"Guess: four levels with sixteen rungs each."
+
+
+class CheckIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often officers on scene of incidents of this category and level are asked whether they are well."""
+
+    category: str = ""
+    "Empty is every category without a line of its own."
+    level: LevelOrNone = 0
+    "0 is every level without a line of its own."
+    every_s: Annotated[int, msgspec.Meta(ge=60, le=86_400)]
+    "After the last sign of life the unit is asked."
+    warn_s: Annotated[int, msgspec.Meta(ge=10, le=3_600)] = 60
+    "Not answered so long after the question: the desk is told."
+    escalate_s: Annotated[int, msgspec.Meta(ge=10, le=7_200)] = 180
+    "... and so long after it: the duty chief."
+    man_down: bool = False
+    "Then it also counts as man-down: colleagues go as for the emergency button."
+
+    def __post_init__(self) -> None:
+        """Refuse to call the duty chief before the desk."""
+        if self.escalate_s <= self.warn_s:
+            raise ValueError(
+                f"a check-in escalates after it warns: escalate_s {self.escalate_s}, warn_s {self.warn_s}"
+            )
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -103,11 +161,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     speed_kmh: Annotated[int, msgspec.Meta(ge=5, le=200)] = 40
     "Travel speed when no road graph is loaded. Guess: urban, lights on."
     stale_s: Positive = 30
-    "Older positions cost extra (fresh is below 30 s)."
+    "A position is fresh so long, then it ages: older positions cost extra."
+    silent_s: Positive = 120
+    "A position older than this is stale: its unit has gone silent, and may not hear an order either."
     lost_s: Positive = 120
-    "Older positions are not offered as nearest."
+    "Older positions are lost: such a unit is not offered, and counted."
+    status_window_s: NotNegative = 3_600
+    """A status that comes late takes its place among the unit's others by its device time, when that is not longer
+    before the newest. Guess: a boat out of reach, a car in a garage."""
     stale_cost_per_s: NotNegative = 1
-    "Seconds of cost for each second a position is older than `stale_s`."
+    """Seconds of cost for each second a position is older than `stale_s`: whoever drove away all the time is so much
+    later."""
+    silent_cost_per_s: NotNegative = 0
+    "... and as many more for each second it is older than `silent_s`."
+    uncertainty_m_max: NotNegative = 0
+    "The most that is told of how far a unit may be from its last position; 0 is whatever speed times age says."
+    reckon_s_max: Annotated[int, msgspec.Meta(ge=0, le=60)] = 0
+    """A unit that drives is assumed to have gone on as it did, for the age of its position but no longer than this
+    (docs/decisions/0049). 0 takes everybody where the last position says."""
     other_county_cost_s: NotNegative = 120
     "Seconds of cost for borrowing a unit of another county. Guess."
     unlocated_cost_s: NotNegative = 900
@@ -123,6 +194,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     sign_s: Positive = 180
     "An order not signed by then is withdrawn and the next unit is ordered (ladder: 30/60/120/180 s)."
+    ladder: Annotated[tuple[Rung, ...], msgspec.Meta(max_length=LADDER_MAX)] = LADDER
+    "What is done before that about an order nobody signs."
+    stack_max: dict[str, Positive] = {}
+    """{police type: orders a unit may have at once}, such as `traffic = 2`; others have one. Only a desk gives a second:
+    it waits its turn."""
     unattended_close_s: Positive = 1800
     """An incident no unit is ordered to, whose callers have all gone (no place known, or hung up before the
     answer), is closed with a warning after this long."""
@@ -184,6 +260,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     plans: Annotated[tuple[PlanLine, ...], msgspec.Meta(max_length=PLAN_LINES_MAX)] = ()
     "What goes to which incident; without a line one unit that can do what `needs` says."
 
+    emergency_head_start_s: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 86_400
+    """By how much an officer's cry for help counts as having waited longer than others of level 1: it goes before all
+    that have not waited a day more (docs/decisions/0048)."""
+    emergency_units: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3
+    """Colleagues a recommendation for an officer in danger names at least. How many are sent is the plan's word, for
+    the categories `officer_emergency` and `officer_man_down`."""
+    emergency_tell_s: Positive = 60
+    "How often the desk is told again that nobody is on the way to an officer in danger. Guess."
+    checkins: Annotated[tuple[CheckIn, ...], msgspec.Meta(max_length=CHECK_INS_MAX)] = ()
+    "Who is asked on scene whether they are well. Without a line nobody."
+
     def __post_init__(self) -> None:
         """Refuse curves that could leave a level waiting for ever."""
         if self.urgency:
@@ -198,6 +285,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for line in self.plans:
             found[line.category, line.level] = (*found.get((line.category, line.level), ()), line)
         return {of: lines for of, lines in found.items() if any(line.step == 1 for line in lines)}
+
+    @cached_property
+    def ladder_of(self) -> dict[int, tuple[Rung, ...]]:
+        """{level: its rungs, the first one first} as far as they can be reached."""
+        found: dict[int, list[Rung]] = {}
+        for rung in sorted(self.ladder, key=lambda rung: rung.after_s):
+            if rung.after_s < self.sign_s:
+                found.setdefault(rung.level, []).append(rung)
+        named = {rung.level for rung in self.ladder}
+        return {level: tuple(found.get(level if level in named else 0, ())) for level in range(1, 5)}
+
+    @cached_property
+    def checkin_of(self) -> dict[tuple[str, int], CheckIn]:
+        """{(category, level): its line}; of two for the same the later counts."""
+        return {(line.category, line.level): line for line in self.checkins}
 
     def curves(self) -> tuple[Curve, ...]:
         """Return how urgent waiting makes calls of level 1, 2, …"""

@@ -23,15 +23,17 @@ from core.roads.atlas import Atlas, SavedRoads
 from core.roads.network import Library
 from core.settings import Settings
 from core.state import State
+from core.units import history
 from core.units.roster import describe
 from core.units.unit import Unit
 from core.zones.ground import Ground
 from core.zones.zone import Zone
 
-FORMAT = 4
-READABLE = (1, 2, 3, 4)
+FORMAT = 5
+READABLE = (1, 2, 3, 4, 5)
 """1 knew nothing of call-backs and candidates: what it does not hold has not happened. 2 took every place for one that
-calls may be linked by. 3 kept one number for each who waits, the moment since which it counted as waiting."""
+calls may be linked by. 3 kept one number for each who waits, the moment since which it counted as waiting. 4 kept one
+status of a unit, no rung of the ladder and no check-in."""
 
 
 class Saved(msgspec.Struct, kw_only=True):
@@ -77,6 +79,8 @@ class Saved(msgspec.Struct, kw_only=True):
     police_types: list[str] = []
     organs: list[str] = []
     zones: tuple[Zone, ...] = ()
+    watched: list[UnitId] = []
+    declined: list[Order] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -125,6 +129,8 @@ def take(engine: Engine) -> bytes:
             police_types=state.columns.police_types,
             organs=state.organs,
             zones=state.zones.zones,
+            watched=[*state.watched],
+            declined=[*state.declined.values()],
         )
     )
 
@@ -153,6 +159,12 @@ def _fill(state: State, saved: Saved) -> None:
     state.orders = {order.order_id: order for order in saved.orders}
     state.units = {unit.entry.unit_id: unit for unit in saved.units}
     state.unit_ids = saved.unit_ids
+    state.crying = {
+        one.cry.said.unit_id: one.incident_id
+        for one in saved.incidents
+        if one.cry is not None and one.cry_stands
+    }
+    state.watched = dict.fromkeys(saved.watched)
     state.counties, state.capabilities = saved.counties, saved.capabilities
     state.organs = saved.organs or [""]
     state.columns.police_types = saved.police_types or [""]
@@ -166,6 +178,7 @@ def _fill(state: State, saved: Saved) -> None:
     state.incidents_waiting = _line(saved, incidents_max, saved.incidents_in_line, saved.incidents_waiting)
     state.timers, state.away, state.version = saved.timers, saved.away, saved.version
     state.withdrawn = {order.order_id: order for order in saved.withdrawn}
+    state.declined = {order.order_id: order for order in saved.declined}
     state.poisoned, state.failures, state.turn = saved.poisoned, saved.failures, saved.turn
     state.epochs, state.commands_read = saved.epochs, saved.commands_read
     state.callbacks = {task.callback_id: task for task in saved.callbacks}
@@ -184,6 +197,9 @@ def _fill(state: State, saved: Saved) -> None:
             take_over(incident)
     if saved.format < 3:
         index_anew(state)
+    if saved.format < 5:
+        for unit in saved.units:
+            history.begin(unit)
 
 
 def _fill_columns(state: State, saved: Saved) -> None:

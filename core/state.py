@@ -11,7 +11,7 @@ from core.callbacks.callback import Callback
 from core.calls.call import Call, Departed
 from core.dispatch.queue import DispatchQueue
 from core.dispatch.urgency import Curve, counts_as_since
-from core.effects import DropTimer, Effect, SetTimer, WarningRaised
+from core.effects import DropTimer, Effect, Emergency, SetTimer, WarningRaised
 from core.geodesy import distance_m
 from core.ids import CallbackId, CallId, CountyCode, IncidentId, Leg, OrderId, UnitId
 from core.incidents.incident import Incident
@@ -74,6 +74,10 @@ class State:
         self.units: dict[UnitId, Unit] = {}
         self.unit_ids: list[UnitId] = []
         "By row."
+        self.crying: dict[UnitId, IncidentId] = {}
+        "Units whose cry for help stands, and its incident; the oldest first."
+        self.watched: dict[UnitId, None] = {}
+        "Units that are asked on scene whether they are well."
         self.columns = UnitColumns()
         self.counties: list[CountyCode] = []
         self.capabilities: list[str] = []
@@ -87,6 +91,8 @@ class State:
         self.timers: dict[str, int] = {}
         self.withdrawn: dict[OrderId, Order] = {}
         "Orders taken back, kept for a while: a unit that has not heard must be told again."
+        self.declined: dict[OrderId, Order] = {}
+        "The newest declined order of each unit: a desk may review it."
         self.poisoned: dict[str, str] = {}
         "{key: type} of facts we failed on."
         self.version = ""
@@ -131,7 +137,7 @@ class State:
     def finish(self) -> list[Effect]:
         """Tell what was touched and hand over everything said."""
         for incident in self._touched_incidents.values():
-            incident.urgency_ms = self.urgency_ms(incident.level, incident.opened_ns // 1_000_000)
+            incident.urgency_ms = self.urgency_ms(incident.level, incident.waits_since_ms)
             self._effects.append(incident_told(incident, at_us=self.at_us))
         for unit in self._touched_units.values():
             self._effects.append(unit_told(unit, self.columns.position(unit.row), at_us=self.at_us))
@@ -152,13 +158,25 @@ class State:
         text: str = "",
         lat: float | None = None,
         lon: float | None = None,
+        emergency: Emergency | None = None,
     ) -> None:
         """Ask a person to look."""
         self.say(
             WarningRaised(
-                at_us=self.at_us, county=county, kind=kind, subject=subject, text=text, lat=lat, lon=lon
+                at_us=self.at_us,
+                county=county,
+                kind=kind,
+                subject=subject,
+                text=text,
+                lat=lat,
+                lon=lon,
+                emergency=emergency,
             )
         )
+
+    def touched(self) -> tuple[list[Incident], list[Unit]]:
+        """Return the incidents and units of which this fact will tell."""
+        return [*self._touched_incidents.values()], [*self._touched_units.values()]
 
     def touch_incident(self, incident: Incident) -> None:
         """Tell it at the end of this fact."""

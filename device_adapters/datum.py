@@ -104,3 +104,9 @@ WGS84_FROM: dict[str, Callable[[float, float], LatLon]] = {
     "bd09": wgs84_from_bd09,
 }
 "By the names of core.events.Datum."
+FROM_WGS84: dict[str, Callable[[float, float], LatLon]] = {
+    "wgs84": lambda lat, lon: (lat, lon),
+    "gcj02": gcj02_from_wgs84,
+    "bd09": bd09_from_wgs84,
+}
+"... and out again, for whoever draws on another datum's map."

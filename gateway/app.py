@@ -21,6 +21,7 @@ from core.effects import (
     IndexUnits,
     LookUpCaller,
     OrderUnit,
+    PromptUnit,
     QueueCaller,
     RebuildRoads,
     RingCaller,
@@ -30,6 +31,7 @@ from core.errors import RosterError
 from core.events import CallReceived, RosterLoaded, RosterUnit, ServiceStarted, ZonesLoaded
 from core.ids import CountyCode, UnitId
 from core.kernels import faults, kernels, warm
+from core.zones.zone import COUNTY
 from device_adapters.lookup.adapter import LookupAdapter
 from device_adapters.mqtt.adapter import MqttAdapter
 from device_adapters.pyvoip.adapter import PyvoipAdapter, is_ours
@@ -40,7 +42,7 @@ from gateway import __version__
 from gateway.at_risk import CallsAtRisk
 from gateway.clock import SystemClock
 from gateway.commands import Commands
-from gateway.config import Config, node_name, read_roster
+from gateway.config import Config, node_name
 from gateway.errors import ConfigError, StartError, ZonesError
 from gateway.journal.writer import Journal
 from gateway.notify import notify
@@ -51,6 +53,9 @@ from gateway.publish.publisher import RedisPublisher
 from gateway.recovery import Recovered, legs, recover
 from gateway.roads.keeper import RoadKeeper
 from gateway.roads.shelf import Shelf
+from gateway.roster import changes, check_change, doubtful, read_roster
+from gateway.tracks import parquet
+from gateway.tracks.writer import Tracks
 from gateway.watch import Watch
 from gateway.withheld import WithheldOrders
 from gateway.zones import NO_ZONES, ZoneMap, read_zones
@@ -95,6 +100,8 @@ class App:
         loop.set_exception_handler(self._broken)
         roster = read_roster(Path(self.config.units)) if self.config.units else ()
         zones = read_zones(Path(self.config.zones.file)) if self.config.zones.file else NO_ZONES
+        if self.config.tracks.folder:
+            parquet.need()
         self._journal.lock()
         recovered = recover(self._folder, self._shelf)
         await self.sip.open()
@@ -165,6 +172,12 @@ class App:
         self.publisher.resume(recovered.newest)
         self._look_up_units()
         self.mqtt = MqttAdapter(config.mqtt, self._clock, self._county, node, lambda: self._units)
+        self._limit_speeds()
+        self.tracks = Tracks(config.tracks, self._clock, node, lambda: self.engine.state.unit_ids)
+        if config.tracks.folder:
+            self.mqtt.keep_track(self.tracks.take)
+            self.tracks.start()
+            self.watch.add(self.tracks.name, self.tracks.statistics)
         self.lookup = LookupAdapter(config.lookup, self._clock)
         self.roads = RoadKeeper(
             config.roads.file,
@@ -211,6 +224,7 @@ class App:
             LookUpCaller: lambda _, effect: self.lookup.send(effect),
             RebuildRoads: lambda _, effect: self.roads.send(effect),
             OrderUnit: lambda _, effect: self.orders.take(effect),  # type: ignore[arg-type]
+            PromptUnit: self._ask,
             ShowPositions: self.publisher.show,  # type: ignore[dict-item]
             IndexUnits: self.publisher.index,  # type: ignore[dict-item]
         }
@@ -225,6 +239,11 @@ class App:
             self.voice.send(effect)
         else:
             self.sip.send(effect)
+
+    def _ask(self, _: int, effect: Effect) -> None:
+        """Ask an officer, unless another gateway leads: then that one asks."""
+        if not self.publisher.refused:
+            self.mqtt.send(effect)
 
     def _stands(self, order: OrderUnit) -> bool:
         """Whether an order that was kept back is still meant: open in this version, or a withdrawal."""
@@ -283,10 +302,20 @@ class App:
 
     def _enrol(self, roster: tuple[RosterUnit, ...]) -> None:
         """Feed a roster that differs from the one in force."""
-        enrolled = tuple(unit.entry for unit in self.engine.state.units.values() if unit.enrolled)
-        if roster != enrolled:
+        enrolled = self._enrolled()
+        if roster != tuple(enrolled.values()):
             self.pipeline.feed(RosterLoaded(at_ns=self._clock.wall_ns(), units=roster))
             self._look_up_units()
+            self._limit_speeds()
+            log.info("roster_loaded", **changes(enrolled, roster))
+        zones = self.engine.state.zones.zones
+        for doubt in doubtful(roster, {zone.county for zone in zones if zone.kind == COUNTY}):
+            log.warning("roster_doubtful", reason=doubt)
+
+    def _enrolled(self) -> dict[UnitId, RosterUnit]:
+        """Return the roster in force."""
+        units = self.engine.state.units
+        return {unit_id: unit.entry for unit_id, unit in units.items() if unit.enrolled}
 
     def _lay_out(self, zones: ZoneMap) -> None:
         """Feed a map of zones that differs from the one in force."""
@@ -303,6 +332,11 @@ class App:
             for unit_id, unit in self.engine.state.units.items()
             if unit.enrolled
         }
+
+    def _limit_speeds(self) -> None:
+        """Tell who reads fixes which kind of police each unit is: a helicopter is no jump."""
+        units = self.engine.state.units.values()
+        self.mqtt.limit_speeds({unit.row: unit.entry.police_type for unit in units})
 
     def _counties(self) -> set[CountyCode]:
         return {
@@ -330,12 +364,16 @@ class App:
         try:
             config = self._read_again()
             roster = read_roster(Path(config.units)) if config.units else ()
+            if roster:
+                check_change(self._enrolled(), roster, config.units_left_out_percent_max)
             sip_later = self.sip.reload(config.sip)
         except (RosterError, ConfigError, UnusableFileError) as error:
             log.error("reload_refused", reason=str(error))
             return
-        fields = [name for name in config.__struct_fields__ if name not in ("units", "sip", "zones", "roads")]
+        live = ("units", "units_left_out_percent_max", "sip", "mqtt", "zones", "roads")
+        fields = [name for name in config.__struct_fields__ if name not in live]
         later = [name for name in fields if getattr(config, name) != getattr(self.config, name)]
+        later += ["mqtt"] if self.mqtt.reload(config.mqtt) else []
         if later or sip_later:
             tables = ["sip", *later] if sip_later else later
             log.warning("reload_needs_restart", tables=tables, **({"sip": sip_later} if sip_later else {}))
@@ -388,6 +426,8 @@ class App:
         written = await asyncio.to_thread(self._journal.close, self.config.journal.close_s)
         if not written:
             log.error("journal_not_written", backlog=self._journal.backlog)
+        if not await asyncio.to_thread(self.tracks.close):
+            log.error("tracks_not_written", reason="the disk did not take the last rows in time")
         await asyncio.sleep(0)
         self.publisher.stop()
         await asyncio.wait([last], timeout=PARTS_STOP_S)

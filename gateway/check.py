@@ -14,17 +14,19 @@ from core.errors import CoreError
 from core.ids import CountyCode
 from core.zones.zone import COUNTY
 from device_adapters.lookup.trial import TrialError, try_all
-from device_adapters.mqtt.session import try_login
+from device_adapters.mqtt.client import try_login
 from device_adapters.pyvoip.trial import PbxError, try_pbx
 from device_adapters.sip.adapter import SipAdapter
 from device_adapters.sip.errors import ListenError
 from device_adapters.voice.trial import VoiceError, try_voice
 from gateway.clock import SystemClock
-from gateway.config import Config, HttpSettings, read_roster
+from gateway.config import Config, HttpSettings
 from gateway.errors import GatewayError, RoadFileError, StartError
 from gateway.ops import listen
 from gateway.publish.redis import AWAY, client
 from gateway.roads.file import read
+from gateway.roster import doubtful, read_roster
+from gateway.tracks import parquet
 from gateway.zones import read_zones
 
 DOUBTS_SHOWN = 3
@@ -58,11 +60,11 @@ async def _sip(config: Config) -> str:
 
 
 async def _data(config: Config) -> str:
-    _write_once(Path(config.data))
+    _write_once(Path(config.data), "data")
     return f"{config.data} can be written"
 
 
-def _write_once(folder: Path) -> None:
+def _write_once(folder: Path, what: str) -> None:
     """Write into the folder, or see that it can be made: a check leaves nothing behind."""
     try:
         if not folder.is_dir():
@@ -73,7 +75,15 @@ def _write_once(folder: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise StartError(f"the data folder {folder} cannot be written: {error.strerror}") from None
+        raise StartError(f"the {what} folder {folder} cannot be written: {error.strerror}") from None
+
+
+async def _tracks(config: Config) -> str:
+    if not config.tracks.folder:
+        return "no folder given: no history of tracks is kept"
+    parquet.need()
+    _write_once(Path(config.tracks.folder), "tracks")
+    return f"{config.tracks.folder} can be written, {config.tracks.days_kept} days are kept"
 
 
 async def _pyvoip(config: Config) -> str:
@@ -119,7 +129,10 @@ async def _lookup(config: Config) -> str:
 async def _units(config: Config) -> str:
     if not config.units:
         return "no roster given: nobody can be ordered"
-    return f"{config.units} lists {len(read_roster(Path(config.units)))} units"
+    units = read_roster(Path(config.units))
+    zones = read_zones(Path(config.zones.file)).zones if config.zones.file else ()
+    strange = doubtful(units, {zone.county for zone in zones if zone.kind == COUNTY})
+    return "; ".join((f"{config.units} lists {len(units)} units", *strange[:DOUBTS_SHOWN]))
 
 
 async def _zones(config: Config) -> str:
@@ -163,6 +176,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "units": _units,
     "roads": _roads,
     "zones": _zones,
+    "tracks": _tracks,
     "http": _http,
 }
 

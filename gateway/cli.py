@@ -75,6 +75,13 @@ def _parser() -> Parser:
         "--calls", type=float, default=3.5, metavar="RATE", help="calls a second (3.5: Beijing's peak)"
     )
     demo.add_argument("--units", type=_positive, default=300, metavar="N", help="units on the road")
+    demo.add_argument(
+        "--presses-per-h",
+        type=_amount,
+        default=0.0,
+        metavar="N",
+        help="emergency buttons of each unit in an hour (0)",
+    )
     demo.add_argument("--json", type=Path, metavar="FILE", help="write the final summary there too")
     demo.set_defaults(run=_demo)
 
@@ -210,7 +217,12 @@ def _demo(args: argparse.Namespace) -> int:
     from gateway.demo.run import demo
 
     return demo(
-        seconds=args.seconds, seed=args.seed, calls_per_s=args.calls, units=args.units, json=args.json
+        seconds=args.seconds,
+        seed=args.seed,
+        calls_per_s=args.calls,
+        units=args.units,
+        json=args.json,
+        presses_per_h=args.presses_per_h,
     )
 
 

@@ -10,7 +10,8 @@ import heapq
 import time
 from collections.abc import Callable
 
-ALARMS_SLACK = 4096  # dropped alarms kept in the heap before it is rebuilt: 64 kB
+ALARMS_SLACK = 4096  # dropped and moved alarms kept in the heap before it is rebuilt: 64 kB
+RING_MAX = 64  # alarms rung before the loop has its turn: some 10 ms; ten thousand at once would be a second
 
 
 class SystemClock:
@@ -54,21 +55,26 @@ class Alarms:
         """Ring with this key at this wall time (at once when it is past)."""
         self._due_ns[key] = due_ns
         heapq.heappush(self._heap, (due_ns, key))
+        self._tidy()
         if self._heap[0] == (due_ns, key):
             self._arm()
 
     def drop(self, key: str) -> None:
         """Forget it."""
         self._due_ns.pop(key, None)
-        if len(self._heap) > 2 * len(self._due_ns) + ALARMS_SLACK:
-            self._heap = [(due_ns, name) for name, due_ns in self._due_ns.items()]
-            heapq.heapify(self._heap)
+        self._tidy()
 
     def stop(self) -> None:
         """Ring no more."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+    def _tidy(self) -> None:
+        """Forget what was dropped or moved, when that is more than what is set."""
+        if len(self._heap) > 2 * len(self._due_ns) + ALARMS_SLACK:
+            self._heap = [(due_ns, name) for name, due_ns in self._due_ns.items()]
+            heapq.heapify(self._heap)
 
     def _arm(self) -> None:
         self.stop()
@@ -80,9 +86,11 @@ class Alarms:
         self._handle = None
         # uvloop wakes up to 1 ms early (uvloop #739): what is not due yet is simply armed again.
         now_ns = self._clock.wall_ns()
-        while self._heap and self._heap[0][0] <= now_ns:
+        rung = 0
+        while self._heap and self._heap[0][0] <= now_ns and rung < RING_MAX:
             due_ns, key = heapq.heappop(self._heap)
             if self._due_ns.get(key) == due_ns:
                 del self._due_ns[key]
                 self._ring(key)
+                rung += 1
         self._arm()

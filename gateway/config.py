@@ -11,17 +11,13 @@ import re
 import tomllib
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import msgspec
 
-from core.errors import RosterError
-from core.events import RosterUnit
-from core.ids import CountyCode
-from core.settings import Settings
-from core.state import CAPABILITIES_MAX
-from core.units.roster import minute_of_day
+from core.settings import SINCE, Settings
 from device_adapters.lookup.settings import LookupSettings
 from device_adapters.mqtt.settings import MqttSettings
 from device_adapters.pyvoip.settings import PyvoipSettings
@@ -29,8 +25,9 @@ from device_adapters.sip.settings import SipSettings
 from device_adapters.voice.settings import VoiceSettings
 from gateway.errors import ConfigError
 from gateway.publish.settings import RedisSettings
+from gateway.tracks.settings import TracksSettings
 
-COUNTY = re.compile(r"\d{6}")
+IDS_MAX = 100_000  # of one source: a province's vehicles, a guess
 FIGURE_MAX = 31_536_000
 """Of `[dispatch]`: a year in seconds, and the product of two such still fits an int64 when one is in ms. It is refused
 here and not by core/settings.py: a journal that holds a larger one must open all the same."""
@@ -74,7 +71,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     data: str = "gateway-data"
     "Folder of the journal. It is the truth; put it on a disk with a mirror."
     units: str = ""
-    "units.csv: unit_id,call_sign,police_type,capabilities,county,organ and, if known, crew,shift_end (HH:MM)."
+    "units.csv: the roster (gateway/roster.py). Read again on SIGHUP."
+    units_left_out_percent_max: Annotated[int, msgspec.Meta(ge=0, le=100)] = 50
+    "A roster read again that leaves out more of the units is not taken: it looks cut off. A restart takes any."
     node: str = ""
     "Name of this machine among gateways; default: made once and kept in the data folder."
     drain_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
@@ -89,7 +88,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     journal: JournalSettings = JournalSettings()
     zones: ZonesSettings = ZonesSettings()
     roads: RoadsSettings = RoadsSettings()
-    dispatch: Settings = Settings()
+    tracks: TracksSettings = TracksSettings()
+    dispatch: Settings = msgspec.convert(dict(SINCE), Settings)
 
     def __post_init__(self) -> None:
         """Refuse two figures for one thing, and figures beyond all sense."""
@@ -117,69 +117,46 @@ def load(path: Path | None, overrides: dict[str, Any]) -> Config:
             if not isinstance(at, dict):
                 raise ConfigError(f"{path}: {part} must be a table: [{part}]")
         at[field] = value
+    if isinstance(dispatch := table.get("dispatch", {}), dict):
+        table["dispatch"] = {**SINCE, **dispatch}
     try:
-        return msgspec.convert(table, Config)
-    except msgspec.ValidationError as error:
+        config = msgspec.convert(table, Config)
+        return _with_ids(config) if any(source.units_file for source in config.mqtt.sources) else config
+    except (msgspec.ValidationError, ValueError) as error:
         raise ConfigError(f"{path or 'command line'}: {_explained(str(error))}") from None
 
 
-def read_roster(path: Path) -> tuple[RosterUnit, ...]:
-    """Read units.csv. Raises RosterError naming the line that is wrong."""
-    names = [field.name for field in msgspec.structs.fields(RosterUnit)]
+def read_ids(path: Path) -> dict[str, str]:
+    """Read a source's units_file: {foreign id: unit id}. Raises ConfigError naming what is wrong."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-            missing = {"unit_id", "county"} - set(rows[0] if rows else ())
+            rows = list(islice(csv.DictReader(file), IDS_MAX + 1))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RosterError(f"{path} cannot be read: {error}") from None
-    if missing:
-        raise RosterError(
-            f"{path}: the first line must name the columns {','.join(names)}, and a unit must follow"
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    if not rows or not {"foreign_id", "unit_id"} <= set(rows[0]):
+        raise ConfigError(
+            f"{path}: the first line must name the columns foreign_id,unit_id, and an id must follow"
         )
-    units: dict[str, RosterUnit] = {}
+    if len(rows) > IDS_MAX:
+        raise ConfigError(f"{path}: more than {IDS_MAX} ids")
+    ids: dict[str, str] = {}
     for line, row in enumerate(rows, 2):
-        unit = _unit(row, f"{path}, line {line}")
-        if unit.unit_id in units:
-            raise RosterError(f"{path}, line {line}: unit {unit.unit_id!r} is listed twice")
-        units[unit.unit_id] = unit
-    different = {capability for unit in units.values() for capability in unit.capabilities}
-    if len(different) > CAPABILITIES_MAX:
-        raise RosterError(f"{path}: {len(different)} different capabilities; {CAPABILITIES_MAX} fit")
-    return tuple(units.values())
+        foreign, unit = (row["foreign_id"] or "").strip(), (row["unit_id"] or "").strip()
+        if not foreign or foreign in ids:
+            raise ConfigError(f"{path}, line {line}: foreign_id {foreign!r} is empty or listed twice")
+        ids[foreign] = unit
+    return ids
 
 
-def _unit(row: dict[str, str], where: str) -> RosterUnit:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", row.get("unit_id") or ""):
-        raise RosterError(f"{where}: unit_id {row.get('unit_id')!r} must match [A-Za-z0-9_-]{{1,32}}")
-    if not COUNTY.fullmatch(row.get("county") or ""):
-        raise RosterError(f"{where}: county {row.get('county')!r} must be a six-digit GB/T 2260 code")
-    capabilities = tuple(part.strip() for part in (row.get("capabilities") or "").split(";") if part.strip())
-    return msgspec.convert(
-        {
-            "unit_id": row["unit_id"],
-            "call_sign": row.get("call_sign") or "",
-            "police_type": row.get("police_type") or "patrol",
-            "capabilities": capabilities,
-            "county": CountyCode(row["county"]),
-            "organ": row.get("organ") or "",
-            "crew": _crew(row.get("crew") or "0", where),
-            "shift_end": _clock(row.get("shift_end") or "", where),
-        },
-        RosterUnit,
+def _with_ids(config: Config) -> Config:
+    """Put what the sources' files say in the place of their names. Raises ConfigError and ValueError."""
+    sources = tuple(
+        msgspec.structs.replace(source, units=read_ids(Path(source.units_file)), units_file="")
+        if source.units_file
+        else source
+        for source in config.mqtt.sources
     )
-
-
-def _crew(text: str, where: str) -> int:
-    if not re.fullmatch(r"\s*\d{1,3}\s*", text, re.ASCII):
-        raise RosterError(f"{where}: crew {text!r} must be a number of officers")
-    return int(text)
-
-
-def _clock(text: str, where: str) -> str:
-    clock = text.strip().zfill(5) if text.strip() else ""  # a spreadsheet writes 8:00
-    if clock and not minute_of_day(clock):
-        raise RosterError(f"{where}: shift_end {text!r} must be a local time such as 20:00")
-    return clock
+    return msgspec.structs.replace(config, mqtt=msgspec.structs.replace(config.mqtt, sources=sources))
 
 
 def _beyond(value: Any, name: str) -> Iterator[str]:  # noqa: ANN401  what TOML may hold

@@ -26,6 +26,7 @@ from device_adapters.mqtt.codec import (
     PositionSaid,
     StatusSaid,
 )
+from device_adapters.mqtt.prompts import PromptSays
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "contract"
 SUFFIX = ".schema.json"
@@ -43,6 +44,7 @@ PAYLOADS: dict[str, Any] = {
     "link": LinkSaid | Literal["online", "offline"],
     "ack": AckSaid,
     "order": OrderSays,
+    "prompt": PromptSays,
     "traffic": JunctionSaid,
 }
 "{what an MQTT payload is: what it is read into or written from}. A topic's last word is `orders`, `acks`."

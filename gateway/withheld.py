@@ -34,15 +34,17 @@ class WithheldOrders:
         return len(self._kept)
 
     def take(self, order: OrderUnit) -> None:
-        """Send an order or keep it; a newer version of a kept one takes its place."""
+        """Send an order or keep it; a newer word of a kept one takes its place.
+
+        A withdrawal does, too: the order may have left before it was kept here again.
+        """
         why_not = self._why_not()
         if not why_not:
             self._send(order)
             return
         kept = self._kept.get(order.order_id)
-        if order.cancelled and kept is not None and not kept.cancelled:
-            del self._kept[order.order_id]  # it never left: there is nothing to take back
-            return
+        if order.second and kept is not None:
+            return  # the first channel has not had it yet
         if kept is None:
             log.warning("order_withheld", order_id=order.order_id, reason=why_not)
         self._kept[order.order_id] = order

@@ -18,6 +18,8 @@ SUITES = {
     "assignment": "bench.compare.assignment.suite",
     "decision": "bench.compare.decision.suite",
     "policy": "bench.compare.policy.suite",
+    "fixes": "bench.compare.fixes.suite",
+    "ingest": "bench.compare.ingest.suite",
 }
 "{name: module}; imported when asked for, so that one suite's neighbours are not another's burden"
 

@@ -162,4 +162,28 @@ TARGETS: tuple[Target, ...] = (
         unit="ms",
         scale=1e-3,
     ),
+    *(
+        Target(
+            what=f"synthetic fleet: p99 error of the shown position with {name}",
+            suite="fixes",
+            case="synthetic fleet",
+            name=name,
+            figure="p99_ratio",
+            bound=5,
+        )
+        for name in ("traccar-like maxSpeed", "maxSpeed to last arrival")
+    ),
+    Target(
+        what="... where each car's first fix is wrong, with traccar-like maxSpeed",
+        suite="fixes",
+        case="synthetic fleet, first fix wrong",
+        name="traccar-like maxSpeed",
+        figure="p99_ratio",
+        bound=5,
+    ),
+    *(
+        Target(what=f"taking in a position, {case}, CPU", suite="ingest", case=case, name=name, bound=bound)
+        for case in ("steady 5,000/s", "burst")
+        for name, bound in (("gmqtt", 3), ("aiomqtt", 5))
+    ),
 )

@@ -13,6 +13,7 @@ from bench.machine import was_busy
 from device_adapters.simulated.city import City
 from device_adapters.simulated.ledger import Ledger
 from device_adapters.simulated.report import CityReport, percentile, to_18x, to_recommendation, to_signed
+from device_adapters.simulated.shown import ShownReport
 
 LATE_MS = 5.0
 "A harness that is later than this in placing one call of a hundred measures itself."
@@ -45,6 +46,27 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     fixes_per_s: float
 
 
+class Radios(msgspec.Struct, frozen=True, kw_only=True):
+    """What the radios put on the air."""
+
+    connections: int
+    connected: int
+    "Of them stood at the end of the run."
+    fixes: int
+    fixes_unsaid: int
+    "Due while the broker was away or did not keep up."
+    events: int
+    "Status, link, acknowledgements, cries for help and answers that the broker has confirmed."
+    events_refused: int
+    events_dropped: int
+    orders_heard: int
+    alerts_heard: int
+    "Orders told again, louder."
+    checked_in: int
+    pressed: int
+    reconnects: int
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One expectation and what was found."""
 
@@ -75,6 +97,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     cpu_us_per_call: float
     "Of the harness, radios and desk included."
     latency_ms: dict[str, Spread]
+    radios: Radios | None = None
+    "None without --mqtt."
+    positions: ShownReport | None = None
+    "None without --mqtt and --redis."
     notes: tuple[str, ...] = ()
     expectations: tuple[Verdict, ...] = ()
 
@@ -122,12 +148,33 @@ def measure(city: City, report: CityReport, *, cpu_s: float, machine_before: dic
         signed=report.signed,
         cpu_us_per_call=round(1e6 * cpu_s / max(report.placed, 1), 1),
         latency_ms=latency,
+        radios=radios_of(city, report) if city.radios else None,
+        positions=city.shown.report() if city.shown is not None else None,
         notes=tuple(_notes(city, latency, lateness, machine_before)),
     )
 
 
 def _fixes_offered(city: City) -> float:
     return sum(fleet.fixes_per_s for fleet in (radio.fleet for radio in city.radios))
+
+
+def radios_of(city: City, report: CityReport) -> Radios:
+    """Sum up what the radios put on the air."""
+    radios, fleets = city.radios, [radio.fleet for radio in city.radios]
+    return Radios(
+        connections=sum(radio.connections for radio in radios),
+        connected=city.connected,
+        fixes=report.fixes,
+        fixes_unsaid=sum(radio.unsaid for radio in radios),
+        events=report.events,
+        events_refused=sum(radio.refused for radio in radios),
+        events_dropped=sum(radio.dropped for radio in radios),
+        orders_heard=sum(radio.orders for radio in radios),
+        alerts_heard=sum(fleet.beeps for fleet in fleets),
+        checked_in=sum(fleet.checked_in for fleet in fleets),
+        pressed=sum(fleet.pressed for fleet in fleets),
+        reconnects=report.reconnects,
+    )
 
 
 def _notes(city: City, latency: dict[str, Spread], lateness: Spread, before: dict[str, str]) -> Iterable[str]:
@@ -141,5 +188,10 @@ def _notes(city: City, latency: dict[str, Spread], lateness: Spread, before: dic
         yield f"the machine was busy before we began: load average {before['load_average']}"
     if city.desk is None:
         yield "without --redis, lost means not answered, and duplicates and decisions cannot be seen"
+    for radio in city.radios:
+        if radio.trouble:
+            yield f"radios of {radio.fleet.county.code} lost a connection: {radio.trouble}"
+    if city.shown is not None and not city.shown.report().shown:
+        yield "no position was shown: does the gateway know these units (--units-csv), and is this its Redis?"
     if city.callers.placed and not any(record.trying or record.answered for record in city.callers.records):
         yield "nobody answered a single call: does the gateway listen there, and does it know this trunk?"

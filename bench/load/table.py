@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The result for people."""
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench.load.result import Result
+from bench.load.result import Radios, Result
+from device_adapters.simulated.shown import ShownReport
 
 
 def show(result: Result, console: Console) -> None:
@@ -15,6 +17,10 @@ def show(result: Result, console: Console) -> None:
     )
     console.print(_counts(result))
     console.print(_latency(result))
+    if result.radios is not None:
+        console.print(_radios(result.radios))
+    if result.positions is not None:
+        console.print(_positions(result.positions))
     console.print(", ".join(f"{name} {value}" for name, value in result.machine.items()))
     console.print(f"harness: {result.cpu_us_per_call:g} µs CPU per call, radios and desk included")
     for note in result.notes:
@@ -32,6 +38,32 @@ def _counts(result: Result) -> Table:
         table.add_row(name, str(getattr(result, name)))
     for reason, n in result.failed_by_reason.items():
         table.add_row(f"failed: {reason}", str(n))
+    return table
+
+
+def _radios(radios: Radios) -> Table:
+    table = Table("radios", "n", title="radios")
+    table.columns[1].justify = "right"
+    for name, n in msgspec.structs.asdict(radios).items():
+        table.add_row(name.replace("_", " "), str(n))
+    return table
+
+
+def _positions(shown: ShownReport) -> Table:
+    table = Table("positions", "", title="positions: what was sent and what is shown")
+    table.columns[1].justify = "right"
+    for name, n in (("sent", shown.sent), ("shown", shown.shown), ("shown twice", shown.repeated)):
+        table.add_row(name, str(n))
+    for name, by_fault in (("never shown", shown.never_shown), ("wrongly shown", shown.wrongly_shown)):
+        for fault, n in by_fault.items() or (("", 0),):
+            table.add_row(f"{name}: {fault}" if fault else name, str(n))
+    table.add_row("shown, but not sent lately", str(shown.strangers))
+    for name, age in (("matcher", shown.in_matcher_ms), ("reader", shown.readable_ms)):
+        for part in ("p50", "p99", "max"):
+            figure = getattr(age, part)
+            table.add_row(f"age in the {name}, {part}, ms", "–" if figure is None else f"{figure:.1f}")
+    table.add_row("older than a tick", f"{100 * shown.over_tick_share:.2f} %")
+    table.add_row("missed a tick", f"{100 * shown.missed_tick_share:.3f} %")
     return table
 
 

@@ -251,6 +251,8 @@ class World:
                 assert not car.on_scene, "nobody is called off a scene"
                 self._rest(car)
             return
+        if car.order_id == order.order_id:
+            return  # told again: it is about to roll, or rolls
         n = self._case_of[order.incident_id]
         if self.outcome.ordered_ns[n] == NEVER:
             self.outcome.ordered_ns[n] = self._now_ns - BEGIN_NS

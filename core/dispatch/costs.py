@@ -67,8 +67,11 @@ def profiles(
     return [_profile(settings.road_profiles.get(name, CAR), siren, roads.profiles) for name in police_types]
 
 
-def asked(rows: int, kinds: int, question: Question, settings: Settings) -> I64:
-    """Return the integers of the question, in the order of core/kernels/rank.py."""
+def asked(rows: int, kinds: int, question: Question, settings: Settings, *, by_road: bool = False) -> I64:
+    """Return the integers of the question, in the order of core/kernels/rank.py.
+
+    `by_road`: roads will be asked, so that the pass over everybody needs only bounds.
+    """
     spared = question.level == 1
     zoned = question.zone and (question.zone_organ or question.zone_type)
     preferred = question.preferred
@@ -97,6 +100,10 @@ def asked(rows: int, kinds: int, question: Question, settings: Settings) -> I64:
             settings.coverage_m,
             0 if spared else settings.coverage_cost_s * 1000,
             settings.no_road_cost_s * 1000,
+            settings.silent_s * 1000,
+            settings.silent_cost_per_s,
+            settings.reckon_s_max * 1000,
+            by_road,
             *(
                 settings.prefer_cost_s * 1000 if preferred and kind not in preferred else 0
                 for kind in range(kinds)

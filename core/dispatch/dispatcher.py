@@ -28,7 +28,9 @@ def recommend(state: State, incident: Incident, call: Call | None = None, line: 
     """
     if line is None:
         line = next(iter(still_open(state, incident)), 0)
-    ranking = rank_for(state, incident, line)
+    settings = state.settings
+    most = max(settings.candidates_max, settings.emergency_units) if incident.cry_stands else 0
+    ranking = rank_for(state, incident, line, most=most)
     filling = fill(state, incident, line, ranking)
     diverted = {ranked.row: 0 for ranked in ranking.candidates if ranked.diverted}
     candidates = to_candidates(
@@ -192,11 +194,12 @@ def _send(state: State, incident: Incident, line: int) -> Ranked | None:
     unit_id = state.unit_ids[sent.row]
     if state.unit_ids[ranking.candidates[0].row] != incident.best:
         recommend(state, incident, line=line)
+    reason = ""
     if sent.diverted:
         order = takeable(state, incident, state.units[unit_id])
         assert order is not None, "only who may be taken is ranked as such"
-        divert(state, order, incident)
-    issue(state, incident, unit_id, eta_s=sent.travel_ms / 1000, line=line)
+        reason = divert(state, order, incident)
+    issue(state, incident, unit_id, eta_s=sent.travel_ms / 1000, line=line, reason=reason)
     return sent
 
 

@@ -35,7 +35,10 @@ class Ranked(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     travel_ms: int
     "The way; the constant for an unknown place when the incident has none."
     distance_m: float | None
-    "In a straight line, to the millimetre; None when nobody knows where the incident is."
+    """In a straight line, to the millimetre, from where it is assumed now; None when nobody knows where the incident
+    is."""
+    driven_m: float
+    "Since its fix, as is assumed: 0 for one that is parked."
     way: int
     "A code of core/kernels/rank.py: STRAIGHT without roads, and where the incident has no place."
     profile: str
@@ -113,6 +116,7 @@ def _ranked(kept: list[int], question: Question, columns: UnitColumns, of: Seque
         cost_ms=kept[rank.COST],
         travel_ms=kept[rank.TRAVEL],
         distance_m=kept[rank.DISTANCE_MM] / 1000 if located else None,
+        driven_m=kept[rank.DRIVEN_MM] / 1000,
         way=kept[rank.CODE],
         profile=of[kind] if located else "",
         age_s=max(0, question.now_ms - fix_s * 1000) / 1000 if fix_s else None,

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for a unit, being sent one, and losing it to something graver."""
 
-from core.dispatch.lines import Plan, lines, missing, plan, refit
+from core.dispatch.lines import Plan, line_for, lines, missing, plan, refit
 from core.dispatch.plans import wants
-from core.effects import OrderIssued
+from core.effects import OrderIssued, OrderUpdated
 from core.ids import IncidentId, OrderId, UnitId
 from core.incidents.handlers import watch_unattended
 from core.incidents.incident import Incident
 from core.incidents.machine import step
+from core.orders import ladder
 from core.orders.order import Order, on_the_air, told
 from core.orders.withdraw import leave, take_back
 from core.state import State
@@ -24,8 +25,9 @@ def seek_unit(state: State, incident: Incident) -> bool:
     state.drop_timer(f"unattended:{incident.incident_id}")
     if incident.incident_id in state.incidents_waiting:
         return False
-    since_ms = incident.opened_ns // 1_000_000
-    pushed = state.incidents_waiting.push(incident.incident_id, incident.level, since_ms, state.now_ms)
+    pushed = state.incidents_waiting.push(
+        incident.incident_id, incident.level, incident.waits_since_ms, state.now_ms, incident.cry_stands
+    )
     if pushed.left_out is not None:
         left = state.incidents[IncidentId(pushed.left_out)]
         state.warn("incident_queue_full", left.incident_id, left.county, "order a unit by hand")
@@ -57,36 +59,45 @@ def issue(
         address=incident.address,
         text="",
         issued_ns=state.now_ns,
-        deadline_ns=state.now_ns + state.settings.sign_s * NS_PER_S,
+        deadline_ns=0,  # set as it goes out
         eta_s=eta_s,
         want=line,
         chosen=chosen,
     )
-    state.orders[order.order_id] = order
-    if incident.lat is not None and incident.lon is not None and incident.whose in state.incident_of_caller:
-        state.remember_sent(incident.whose, incident.lat, incident.lon)
-    incident.state = step(incident.state, "ordered")
     incident.order_ids.append(order.order_id)
-    incident.active_orders += 1
-    incident.told_stuck = False
-    if not any(missing(state, incident)):
-        state.incidents_waiting.remove(incident.incident_id)
-    state.drop_timer(f"unattended:{incident.incident_id}")
-    state.touch_incident(incident)
+    _let_go_out(state, incident, order)
     state.say(told(order, OrderIssued, at_us=state.at_us, reason=reason))
     state.say(on_the_air(order))
-    state.set_timer(f"sign:{order.order_id}", order.deadline_ns)
-    take_order(state, unit, order.order_id)
-    watch_plan(state, incident)
+    ladder.watch(state, order)
 
 
-def divert(state: State, order: Order, incident: Incident) -> None:
-    """Take a unit from where it is going, for another incident; what it leaves waits again, as old as it is."""
+def issue_again(state: State, incident: Incident, order: Order, *, reason: str) -> None:
+    """Tell its unit an order again that it had declined, under a new version, as if nothing had been heard of it."""
+    order.supersedes, order.version = order.version, order.version + 1
+    order.since_version = order.version
+    order.level, order.category = incident.level, incident.category
+    order.lat, order.lon, order.address = incident.lat, incident.lon, incident.address
+    order.state, order.chosen = "issued", True  # a new version begins anew; a desk named the unit
+    order.delivered_ns = order.signed_ns = 0
+    order.eta_s = None
+    order.want = line_for(state, incident, state.units[order.unit_id])
+    _let_go_out(state, incident, order)
+    state.say(told(order, OrderUpdated, at_us=state.at_us, reason=reason))
+    state.say(on_the_air(order))
+    ladder.watch(state, order)
+
+
+def divert(state: State, order: Order, incident: Incident) -> str:
+    """Take a unit from where it is going, for another incident; what it leaves waits again, as old as it is.
+
+    Return the reason to give with its new order: both sides are told.
+    """
     let_go(state, order, f"diverted to {incident.incident_id}")
     left = state.incidents[order.incident_id]
     text = f"{order.unit_id} goes to {incident.incident_id} instead"
     state.warn("unit_diverted", left.incident_id, left.county, text)
     wait_again(state, left)
+    return f"diverted from {left.incident_id}"
 
 
 def let_go(state: State, order: Order, reason: str) -> None:
@@ -135,3 +146,23 @@ def exhausted(state: State, incident: Incident) -> bool:
     """Tell whether a person must look: ORDERS_MAX orders where one unit is wanted, one more for each other."""
     wanted = sum(line.count for line in lines(state, incident))
     return len(incident.order_ids) >= ORDERS_MAX + incident.taken + wanted - 1
+
+
+def _let_go_out(state: State, incident: Incident, order: Order) -> None:
+    """Count the order at its incident and its unit, and ask for a signature; the caller tells it."""
+    unit = state.units[order.unit_id]
+    ladder.ask(state, order)
+    order.unheard = True
+    order.stacked = bool(unit.order_ids)
+    state.orders[order.order_id] = order
+    if incident.lat is not None and incident.lon is not None and incident.whose in state.incident_of_caller:
+        state.remember_sent(incident.whose, incident.lat, incident.lon)
+    incident.state = step(incident.state, "ordered")
+    incident.active_orders += 1
+    incident.told_stuck = False
+    if not any(missing(state, incident)):
+        state.incidents_waiting.remove(incident.incident_id)
+    state.drop_timer(f"unattended:{incident.incident_id}")
+    state.touch_incident(incident)
+    take_order(state, unit, order.order_id)
+    watch_plan(state, incident)

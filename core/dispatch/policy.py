@@ -85,6 +85,6 @@ def kept_back(state: State, incident: Incident) -> bool:
     settings = state.settings
     if not settings.reserve_units or state.columns.free > settings.reserve_units:
         return False
-    if incident.level < settings.reserve_level:
+    if incident.level < settings.reserve_level or incident.cry_stands:
         return False
     return state.now_ns - incident.opened_ns < settings.reserve_s_max * NS_PER_S

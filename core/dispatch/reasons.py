@@ -46,12 +46,14 @@ def _reasons(
             Reason(kind="no_road", seconds=ranked.no_road_ms / 1000, profile=ranked.profile or None)
         )
     if ranked.stale_ms and ranked.age_s is not None:
+        uncertainty_m = round(ranked.age_s * ranked.speed_cms / 100, 1)
+        most_m = settings.uncertainty_m_max
         reasons.append(
             Reason(
                 kind="position_age",
                 seconds=ranked.stale_ms / 1000,
                 age_s=ranked.age_s,
-                uncertainty_m=round(ranked.age_s * ranked.speed_cms / 100, 1),
+                uncertainty_m=min(uncertainty_m, float(most_m)) if most_m else uncertainty_m,
             )
         )
     if ranked.county_ms:
@@ -63,7 +65,7 @@ def _reasons(
 
 def _way(ranked: Ranked, settings: Settings) -> Reason:
     """Return what the way is counted as."""
-    seconds = ranked.travel_ms / 1000
+    seconds, reckoned_m = ranked.travel_ms / 1000, ranked.driven_m or None
     if ranked.distance_m is None:
         return Reason(kind="no_location", seconds=seconds)
     if ranked.way in (rank.LABELS, rank.LIVE):
@@ -73,6 +75,7 @@ def _way(ranked: Ranked, settings: Settings) -> Reason:
             distance_m=ranked.distance_m,
             profile=ranked.profile,
             live=ranked.way == rank.LIVE,
+            reckoned_m=reckoned_m,
         )
     return Reason(
         kind="off_road" if ranked.way == rank.OFF_ROAD else "travel",
@@ -80,6 +83,7 @@ def _way(ranked: Ranked, settings: Settings) -> Reason:
         distance_m=ranked.distance_m,
         speed_kmh=float(settings.speed_kmh),
         detour=settings.detour_percent / 100,
+        reckoned_m=reckoned_m,
     )
 
 

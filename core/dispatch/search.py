@@ -35,9 +35,10 @@ class Search:
         self.considered = 0
         self.proven = True
         self.counts = np.zeros(rank.COUNTED, np.int64)
-        self._ask = costs.asked(columns.rows, len(columns.police_types), question, settings)
-        self._shape = costs.shaped(question, settings, self.profiles, roads)
         self._by_road = question.located and roads is not None and any(self.profiles)
+        kinds = len(columns.police_types)
+        self._ask = costs.asked(columns.rows, kinds, question, settings, by_road=self._by_road)
+        self._shape = costs.shaped(question, settings, self.profiles, roads)
         self._best = np.empty((most, rank.KEPT), np.int64)
         self._kept = 0
 
@@ -104,7 +105,7 @@ class Search:
         roads, lat, lon = self.roads, self.question.lat, self.question.lon
         if roads is None or lat is None or lon is None:
             return
-        place = round(lat * 1e7), round(lon * 1e7)
+        place, now_ms = (round(lat * 1e7), round(lon * 1e7)), self.question.now_ms
         kinds = self.columns.police_type[rows]
         for profile in dict.fromkeys(self.profiles):
             if not profile:
@@ -113,7 +114,7 @@ class Search:
             mine = np.flatnonzero(drives[kinds])
             if mine.shape[0]:
                 chosen[rank.WAY_MS, mine], chosen[rank.WAY, mine] = roads.ways(
-                    profile, *place, rows[mine], self.columns, self.settings
+                    profile, *place, rows[mine], self.columns, self.settings, now_ms
                 )
 
     def _tell_diverted(self, rows: I64, chosen: I64) -> None:

@@ -22,6 +22,7 @@ from core.incidents.candidates import (
 from core.incidents.incident import Incident
 from core.incidents.linking import apart, index, recent, sure, tell_same
 from core.incidents.machine import step
+from core.orders.supersede import follow
 from core.state import State
 from core.zones.handlers import belong
 
@@ -154,7 +155,9 @@ def watch_unattended(state: State, incident: Incident) -> None:
     """Set the clock on an incident that no caller and no unit holds open and that waits for no unit."""
     if not incident.unattended:
         return
-    due_ns = state.now_ns + state.settings.unattended_close_s * NS_PER_S
+    settings = state.settings
+    wait_s = settings.emergency_tell_s if incident.cry_stands else settings.unattended_close_s
+    due_ns = state.now_ns + wait_s * NS_PER_S
     state.set_timer(f"unattended:{incident.incident_id}", due_ns)
 
 
@@ -163,12 +166,39 @@ def unattended_due(state: State, fact: TimerFired) -> None:
     incident = state.incidents.get(IncidentId(fact.key.partition(":")[2]))
     if incident is None or not incident.unattended:
         return
+    if incident.cry_stands:
+        tell_alone(state, incident, "nobody is on the way: order.accept sends someone, emergency.end ends it")
+        watch_unattended(state, incident)
+        return
     state.warn("incident_unattended", incident.incident_id, incident.county, "closed; ring the caller back")
     close(state, incident, "unattended")
 
 
+def finish(state: State, incident: Incident) -> None:
+    """Its last unit has done its work: close it, unless an officer's cry for help stands: a desk must end that."""
+    if not incident.cry_stands:
+        close(state, incident, "handled")
+        return
+    incident.held_ns = state.now_ns  # who is sent after those who were there, a desk decides
+    state.incidents_waiting.remove(incident.incident_id)
+    incident.state = step(incident.state, "withdrawn")
+    if incident.located:
+        incident.state = step(incident.state, "located")
+    state.touch_incident(incident)
+    tell_alone(state, incident, "the colleagues have left: speak to the officer, then emergency.end")
+    watch_unattended(state, incident)
+
+
+def tell_alone(state: State, incident: Incident, text: str) -> None:
+    """Tell the desk that an officer in danger has nobody."""
+    assert incident.cry is not None, "only a cry for help is told again"
+    unit_id = incident.cry.said.unit_id
+    state.warn("officer_alone", unit_id, incident.county, text, incident.lat, incident.lon, incident.cry.said)
+
+
 def close(state: State, incident: Incident, outcome: str) -> None:
     """End it: it leaves the queue, the map and the memory."""
+    assert not incident.cry_stands, "only a desk's word ends an officer's cry for help"
     incident.state = step(incident.state, "closed")
     incident.outcome = outcome
     state.incidents_waiting.remove(incident.incident_id)
@@ -239,12 +269,12 @@ def _believe(state: State, incident: Incident) -> bool:
     incident.lat, incident.lon, incident.guessed, incident.coarse = best.lat, best.lon, guessed, coarse
     belong(state, incident)
     index(state, incident, best)
+    follow(state, incident)
     return True
 
 
 def _look_around(state: State, incident: Incident, lat: float, lon: float) -> None:
     """Tell what a place that was not there at the opening changes. Nothing is merged: only a desk may know."""
-    # A moved place ought to go to the units as the next version of their orders; until then a desk tells them.
     if incident.active_orders:
         if incident.lat is None or incident.lon is None:
             text = "units were ordered without a place"
@@ -260,9 +290,10 @@ def _look_around(state: State, incident: Incident, lat: float, lon: float) -> No
 def _make_room(state: State) -> None:
     """Close the oldest unattended one, else the oldest that waits for a unit without a caller on the line.
 
-    If there is neither, each holds a live call or an ordered unit, and those have limits of their own.
+    If there is neither, each holds a live call, an ordered unit or an officer's cry for help, and those have limits of
+    their own.
     """
-    idle = [i for i in state.incidents.values() if not (i.live_calls or i.active_orders)]
+    idle = [i for i in state.incidents.values() if not (i.live_calls or i.active_orders or i.cry_stands)]
     oldest = next((incident for incident in idle if incident.unattended), idle[0] if idle else None)
     if oldest is not None:
         state.warn("incidents_full", oldest.incident_id, oldest.county, "closed to make room: hand it over")

@@ -3,12 +3,28 @@
 
 import msgspec
 
-from core.effects import IncidentState, IncidentUpdated
+from core.effects import Emergency, IncidentState, IncidentUpdated
 from core.ids import CallId, CountyCode, IncidentId, OrderId, UnitId
 from core.incidents.candidates import Heard, chosen
 
 CALLS_FIRST = 8  # of `call_ids`: who opened it, and the first witnesses
 CALLS_SHOWN_MAX = 64  # an insistent number rings 16,000 times a day; each decision names no more than these
+
+
+class Cry(msgspec.Struct, kw_only=True):
+    """An officer's cry for help, from the first press until a desk ends it."""
+
+    said: Emergency
+    "As it was when it was heard. Never changed."
+    head_start_ms: int
+    "By how much it counts as having waited longer than others of its level."
+    presses: int = 1
+    told_ns: int = 0
+    "When the desk was last told of a press."
+    followed_ns: int = 0
+    "When the unit's own word last moved the place."
+    ended_by: str = ""
+    ended_reason: str = ""
 
 
 class Incident(msgspec.Struct, kw_only=True):
@@ -73,6 +89,21 @@ class Incident(msgspec.Struct, kw_only=True):
     "The first candidate of the newest recommendation."
     revision: int = 0
     outcome: str = ""
+    cry: Cry | None = None
+    "Set when it is an officer who is in danger."
+
+    @property
+    def cry_stands(self) -> bool:
+        """True while it is an officer's cry for help that no desk has ended: nothing else closes it."""
+        return self.cry is not None and not self.cry.ended_by
+
+    @property
+    def waits_since_ms(self) -> int:
+        """Since when it waits, as the queue counts it: an officer in danger comes before others of level 1."""
+        since_ms = self.opened_ns // 1_000_000
+        if self.cry is None or self.cry.ended_by or self.level != 1:
+            return since_ms
+        return since_ms - self.cry.head_start_ms
 
     @property
     def located(self) -> bool:
@@ -123,4 +154,7 @@ def told(incident: Incident, *, at_us: int) -> IncidentUpdated:
         locations=tuple([one.candidate for one in incident.locations]),
         jurisdiction=incident.jurisdiction,
         zone=incident.zone,
+        emergency=incident.cry.said if incident.cry is not None else None,
+        ended_by=incident.cry.ended_by if incident.cry is not None else "",
+        ended_reason=incident.cry.ended_reason if incident.cry is not None else "",
     )

@@ -13,9 +13,10 @@ import numpy as np
 from core.kernels._jit import kernel
 from core.kernels.layout import COURSE_CDEG, I32, I64, LAT_E7, LON_E7, NARROW, SPEED_CMS
 
-SEATED = 7
+SEATED = 8
 "Rows of `seats`, int64: for which fix (latitude, longitude, heading), and the seat it got:"
-AT_LAT, AT_LON, AT_HEADING, LANE, OTHER, FRACTION, OFF_MM = range(SEATED)
+AT_LAT, AT_LON, AT_HEADING, ALONG_PPM, LANE, OTHER, FRACTION, OFF_MM = range(SEATED)
+"ALONG_PPM is the cosine between heading and LANE, in millionths; 0 for a parked one."
 "LANE is OFF_ROAD or a lane; OTHER the lane the other way a parked vehicle may as well take, or OFF_ROAD."
 
 SHAPE = 8
@@ -116,7 +117,7 @@ def seat(
 
 def _trial_seek() -> tuple[int, I64, I64, I64, I32, I32, I32, I32]:
     seats = np.full((SEATED, 2), NEVER, np.int64)
-    seats[:LANE, 1] = 280_009_000, 1_200_044_000, 20
+    seats[:ALONG_PPM, 1] = 280_009_000, 1_200_044_000, 20
     return 1, seats, *_small_town()
 
 
@@ -176,6 +177,7 @@ def _seek(
                     if score < best or (score == best and piece < best_piece):
                         best, best_piece, best_part, best_off, best_along = score, piece, part, off, along
                         square_max = (min(best, reach) + _SLACK_MM) ** 2
+    seats[ALONG_PPM, row] = 0
     seats[LANE, row] = OFF_ROAD
     seats[OTHER, row] = OFF_ROAD
     seats[FRACTION, row] = 0
@@ -187,6 +189,7 @@ def _seek(
         seats[LANE, row] = back if turned else int(lanes[best_piece, 0])
         seats[FRACTION, row] = WHOLE - fraction if turned else fraction
         seats[OFF_MM, row] = int(best_off + 0.5)
+        seats[ALONG_PPM, row] = int((abs(best_along) if turned else best_along) * 1e6)
         if heading == PARKED:
             seats[OTHER, row] = back
     return best_piece

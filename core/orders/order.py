@@ -37,6 +37,26 @@ class Order(msgspec.Struct, kw_only=True):
     "The line of the plan it fills (core/dispatch/lines.py); NO_LINE when it is beyond the plan."
     chosen: bool = False
     "True when a desk named the unit: no machine sends it elsewhere by itself."
+    delivered_ns: int = 0
+    "When its radio was first known to have it."
+    unheard: bool = False
+    "True until the unit has answered this version in any way: sent again when broker or machine come back."
+    unconfirmed: bool = False
+    "True while it was signed, has changed since, and nobody has signed the change."
+    supersedes: int = 0
+    "The version this one takes the place of."
+    since_version: int = 1
+    "Acks of versions before this one say nothing: a desk has told the unit anew."
+    stacked: bool = False
+    "True while its unit has another order before it."
+    asked_ns: int = 0
+    "Since when a signature is waited for; 0 in older snapshots: since the issue."
+    ladder_ns: int = 0
+    "From when its rungs are counted: later than `asked_ns` by what machine or broker were away."
+    rung_s: int = 0
+    "The rung it has come to, by its `after_s`."
+    alert: int = 0
+    "How many rungs it has come to."
 
 
 def told(order: Order, decision: type[D], *, at_us: int, reason: str = "") -> D:
@@ -60,11 +80,16 @@ def told(order: Order, decision: type[D], *, at_us: int, reason: str = "") -> D:
         eta_s=order.eta_s,
         signed_at_us=order.signed_ns // 1000,
         reason=reason,
+        delivered_at_us=order.delivered_ns // 1000,
+        alert=order.alert,
+        supersedes=order.supersedes,
+        unconfirmed=order.unconfirmed,
+        stacked=order.stacked,
     )
 
 
-def on_the_air(order: Order, *, cancelled: bool = False) -> OrderUnit:
-    """Return the act that puts the order (or its withdrawal) on the unit's radio."""
+def on_the_air(order: Order, *, cancelled: bool = False, second: bool = False) -> OrderUnit:
+    """Return the act that puts the order (or its withdrawal) on the unit's radio, by its second channel if so."""
     return OrderUnit(
         county=order.unit_county,
         unit_id=order.unit_id,
@@ -79,4 +104,8 @@ def on_the_air(order: Order, *, cancelled: bool = False) -> OrderUnit:
         text=order.text,
         deadline=order.deadline_ns // NS_PER_S,
         cancelled=cancelled,
+        alert=0 if cancelled else order.alert,
+        second=second,
+        supersedes=0 if cancelled else order.supersedes,
+        stacked=order.stacked and not cancelled,
     )

@@ -69,18 +69,27 @@ class Roads(Protocol):
         """The kinds of vehicle there are roads for."""
 
     def ways(
-        self, profile: str, lat_e7: int, lon_e7: int, rows: I64, columns: UnitColumns, settings: Settings
+        self,
+        profile: str,
+        lat_e7: int,
+        lon_e7: int,
+        rows: I64,
+        columns: UnitColumns,
+        settings: Settings,
+        now_ms: int = 0,
     ) -> tuple[I64, I64]:
         """Return (ms, code) to a place for each of `rows`, int64 (n,) each; code is a core.roads.times.Way.
 
         `rows` is int64, C-contiguous, any order; every row must have a position. ms is never "no way": for
         OFF_ROAD and NO_ROAD it is the straight line's (detour, speed_kmh). Both arrays are the caller's to keep.
+        By `now_ms`, ms since 1970, who drives has gone on since its fix (`reckon_s_max`); 0 leaves all at theirs.
         """
 
     def fastest_mps(self, profile: str, settings: Settings) -> float:
         """Return a speed over the straight line that nothing `ways` tells can beat, in m/s.
 
-        A unit at straight-line distance d metres has ms >= d / fastest_mps * 1000, whatever its code.
+        A unit whose fix is d metres away in a straight line, and that is assumed to have driven on for s metres, has
+        ms >= (d - s) / fastest_mps * 1000, whatever its code.
         """
 
 
@@ -112,10 +121,17 @@ class Atlas:
     # What the recommender asks
 
     def ways(
-        self, profile: str, lat_e7: int, lon_e7: int, rows: I64, columns: UnitColumns, settings: Settings
+        self,
+        profile: str,
+        lat_e7: int,
+        lon_e7: int,
+        rows: I64,
+        columns: UnitColumns,
+        settings: Settings,
+        now_ms: int = 0,
     ) -> tuple[I64, I64]:
         """Return how long each of `rows` needs to a place, as Roads has it."""
-        return self.times[profile].ways(lat_e7, lon_e7, rows, columns, settings)
+        return self.times[profile].ways(lat_e7, lon_e7, rows, columns, settings, now_ms)
 
     def fastest_mps(self, profile: str, settings: Settings) -> float:
         """Return a speed that nothing `ways` tells can beat, as Roads has it."""

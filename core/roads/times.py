@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import geodesy
-from core.kernels import snap
-from core.kernels.layout import F64, I64
-from core.kernels.rank import RAD_PER_E7
+from core.kernels import rank, reckon, snap
+from core.kernels.layout import I64
 from core.roads.graph import I32, INFINITE
 from core.roads.labels import Labels, build
 from core.roads.network import SLACK, Network
@@ -31,7 +30,6 @@ from core.roads.snapping import Snapper
 from core.settings import Settings
 from core.units.columns import UnitColumns
 
-_HALF_TURN_E7, _TURN_E7 = 180e7, 360e7
 _NO_LANES: Final = np.empty(0, np.int32)
 LANES_ASKED_MAX: Final = 64
 "Closed lanes that labels are asked about; with more of them a search is no slower."
@@ -83,6 +81,7 @@ class RoadTimes:
         self.network = network
         self.snapper = Snapper(network.cells, reach_m)
         self._routes = Routes(network.graph)
+        self._lane_mm: I64 = np.maximum(network.graph.length_mm, np.ceil(network.span_mm).astype(np.int64))
         self._closed: set[int] = set()
         self._main: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
         "What `Routes.main_part` said of what is closed now; None: not asked yet."
@@ -114,28 +113,44 @@ class RoadTimes:
         self._compare()
 
     def ways(
-        self, lat_e7: int, lon_e7: int, rows: I64, columns: UnitColumns, settings: Settings
+        self,
+        lat_e7: int,
+        lon_e7: int,
+        rows: I64,
+        columns: UnitColumns,
+        settings: Settings,
+        now_ms: int = 0,
     ) -> tuple[I64, I64]:
-        """Return (ms, code) to a place for each of `rows`, int64 (n,) each."""
+        """Return (ms, code) to a place for each of `rows`, int64 (n,) each; who drives has gone on until `now_ms`."""
         self.snapper.reach(settings.snap_m_max)
         place = self.snapper.place(lat_e7, lon_e7)
         ms, codes = np.zeros(len(rows), np.int64), np.full(len(rows), snap.OFF, np.int64)
         wayless = len(rows)
         if place[snap.LANE, 0] != snap.OFF_ROAD and wayless:
             self.snapper.seat(columns.narrow, rows)
-            seats, open_ms, kmh = self.snapper.seats, self.weights.open_ms, settings.off_road_kmh
+            seats, at = self._seats_now(rows, columns, settings.reckon_s_max * 1000, now_ms)
+            open_ms, kmh = self.weights.open_ms, settings.off_road_kmh
             sources = np.empty((len(rows), 4), np.int32)
-            snap.leave(seats, rows, self.network.graph.lane_head, open_ms, kmh, sources)
+            snap.leave(seats, at, self.network.graph.lane_head, open_ms, kmh, sources)
             times = self.drives(sources, self.ends_at(place, kmh))
             how = snap.SEARCHED if self.live else snap.ALONG
-            wayless = snap.arrive(seats, rows, place, open_ms, kmh, how, times, ms, codes)
+            wayless = snap.arrive(seats, at, place, open_ms, kmh, how, times, ms, codes)
         if wayless:
             lost = codes >= snap.OFF
-            ms[lost] = _straight_ms(lat_e7, lon_e7, rows[lost], columns, settings)
+            ms[lost] = _straight_ms(lat_e7, lon_e7, rows[lost], columns, settings, now_ms)
         return ms, codes
 
+    def _seats_now(self, rows: I64, columns: UnitColumns, reckon_ms: int, now_ms: int) -> tuple[I64, I64]:
+        """Return seats, and which of their columns are those of `rows`: the units' own, or where they are by now."""
+        if not reckon_ms:
+            return self.snapper.seats, rows
+        ahead = np.empty((snap.SEATED, len(rows)), np.int64)
+        narrow, wide, seats = columns.narrow, columns.wide, self.snapper.seats
+        reckon.advance(narrow, wide, seats, rows, self._lane_mm, now_ms, reckon_ms, ahead)
+        return ahead, np.arange(len(rows))
+
     def fastest_mps(self, settings: Settings) -> float:
-        """Return a speed over the straight line that nothing `ways` tells can beat."""
+        """Return a speed over the straight line that nothing `ways` tells can beat, as Roads has it."""
         straight = settings.speed_kmh * 100 / (3.6 * settings.detour_percent)
         return SLACK * max(self.weights.fastest_mps, settings.off_road_kmh / 3.6, straight)
 
@@ -215,16 +230,12 @@ class RoadTimes:
         return touched & (times < INFINITE)
 
 
-def _straight_ms(lat_e7: int, lon_e7: int, rows: I64, columns: UnitColumns, settings: Settings) -> I64:
-    """Return the ms over the straight line, to the last bit what core/kernels/rank.py says without roads."""
-    m0, m1, m2, c0, c1, c2 = geodesy.radii_near(lat_e7 / 1e7)
-    north = (columns.lat_e7[rows] - float(lat_e7)) * RAD_PER_E7
-    east_e7 = columns.lon_e7[rows] - float(lon_e7)
-    east_e7 = np.where(east_e7 > _HALF_TURN_E7, east_e7 - _TURN_E7, east_e7)
-    east_e7 = np.where(east_e7 < -_HALF_TURN_E7, east_e7 + _TURN_E7, east_e7)
-    half = 0.5 * north
-    north_m: F64 = north * (m0 + half * (m1 + half * m2))
-    east_m: F64 = east_e7 * RAD_PER_E7 * (c0 + half * (c1 + half * c2))
+def _straight_ms(
+    lat_e7: int, lon_e7: int, rows: I64, columns: UnitColumns, settings: Settings, now_ms: int
+) -> I64:
+    """Return the ms over the straight line, to the last bit what a house without roads says."""
     ms_per_m = settings.detour_percent * 36 / settings.speed_kmh
-    ms: I64 = (np.sqrt(north_m * north_m + east_m * east_m) * ms_per_m + 0.5).astype(np.int64)
+    shape = np.array((lat_e7, lon_e7, *geodesy.radii_near(lat_e7 / 1e7), ms_per_m), np.float64)
+    ms = np.empty(len(rows), np.int64)
+    rank.straight(columns.narrow, columns.wide, rows, now_ms, settings.reckon_s_max * 1000, shape, ms)
     return ms

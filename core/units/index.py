@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which free units are nearest to a place, without looking at the whole fleet."""
+"""Which free units are nearest to a place, without looking at the whole fleet.
+
+By their last fixes: where a unit that drives is assumed by now (docs/decisions/0049) no cell could follow. No decision
+asks it.
+"""
 
 from typing import Final, Protocol
 

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Enrolling units: the roster is the only place a unit can come from."""
 
-import re
-
 from core.effects import IndexUnits
 from core.events import RosterLoaded, RosterUnit
 from core.ids import CountyCode, UnitId
 from core.state import State
+from core.units.clock import minute_of_day as minute_of_day
+from core.units.shifts import assume_by_shift
 from core.units.status import take_link
 from core.units.unit import Unit
-
-CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 
 def loaded(state: State, fact: RosterLoaded) -> None:
@@ -27,6 +25,9 @@ def loaded(state: State, fact: RosterLoaded) -> None:
         if unit.enrolled and unit.entry.unit_id not in listed:
             unit.enrolled = False
             _fill_row(state, unit)
+            if unit.order_ids:  # its radio is not heard any more: nobody but a desk can end them
+                text = f"has {len(unit.order_ids)} open orders, and is not heard any more: cancel them"
+                state.warn("unit_struck_off", unit.entry.unit_id, unit.entry.county, text)
     tell_index(state)
 
 
@@ -60,12 +61,7 @@ def describe(state: State, unit: Unit) -> None:
     )
 
 
-def minute_of_day(clock: str) -> int:
-    """Return 1 (00:01) to 1,440 (00:00, the end of the day) of "HH:MM"; 0 when it is no time of day."""
-    found = CLOCK.fullmatch(clock)
-    return (int(found[1]) * 60 + int(found[2])) or 1_440 if found is not None else 0
-
-
 def _fill_row(state: State, unit: Unit) -> None:
     describe(state, unit)
+    assume_by_shift(state, unit)
     take_link(state, unit, unit.link)

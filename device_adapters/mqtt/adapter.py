@@ -7,23 +7,33 @@ socket's own callback: no queue and no task lies between the broker and the door
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import msgspec
 import structlog
 
-from core.effects import Effect, OrderUnit
+from core.effects import Effect, OrderUnit, PromptUnit
 from core.events import NeighbourBack, NeighbourGone
 from core.ids import CountyCode
 from device_adapters.adapter import Clock, Door
-from device_adapters.mqtt import topics
+from device_adapters.fixes.track import TrackRows
+from device_adapters.mqtt import drops, prompts, sources, topics
 from device_adapters.mqtt.backoff import Backoff
+from device_adapters.mqtt.client import LineSpec
 from device_adapters.mqtt.intake import Intake, Roster
-from device_adapters.mqtt.orders import Orders, as_message
+from device_adapters.mqtt.orders import Orders, Outgoing, as_message
 from device_adapters.mqtt.receipts import Receipt
-from device_adapters.mqtt.session import Ears, Line, LineSpec
+from device_adapters.mqtt.session import Ears, Line
 from device_adapters.mqtt.settings import MqttSettings
 
 REASON_CHARS_MAX = 200  # of an error's text in a fact; a guess
+DROPPED = "mqtt:dropped"
+"Name under which desks see that the broker drops messages."
+READ_BYTES = 65_536  # of positions: 300 of them, 2 ms of work
+READ_REST_S = (
+    0.005  # of positions: they wait for the tick anyway, and few large reads cost half of many small
+)
+
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +56,10 @@ class MqttAdapter:
         self._clock = clock
         self._intake = Intake(settings, roster)
         self._orders = Orders(settings.orders_pending_max)
+        self._prompts = prompts.Prompts()
+        self._drops = drops.DropWatch()
+        self._track: TrackRows | None = None
+        self._take_track: Callable[[TrackRows], None] = lambda _: None
         self._door: Door | None = None
         self._stopped: asyncio.Future[None] | None = None
         self._stopping = False
@@ -57,10 +71,13 @@ class MqttAdapter:
                 filters=(
                     *topics.position_filters(settings.counties),
                     *(topics.junction_filters(settings.counties) if settings.junctions else ()),
+                    *sources.filters(settings.sources, "positions"),
                 ),
                 qos=0,
-                mqtt5=False,
+                mqtt5=settings.protocol == "5",
                 lasting=False,
+                read_bytes=READ_BYTES,
+                rest_s=READ_REST_S,
             ),
             self._position_heard,
             lambda: False,
@@ -69,11 +86,15 @@ class MqttAdapter:
         self._events = self._line(
             LineSpec(
                 client_id=f"{settings.client_id}-{node}-events",
-                filters=topics.event_filters(settings.counties),
+                filters=(
+                    *topics.event_filters(settings.counties),
+                    *sources.filters(settings.sources, "events"),
+                ),
                 qos=1,
                 mqtt5=settings.protocol == "5",
                 lasting=True,
                 presence=topics.presence(county, node),
+                beside=(drops.TOPIC,),
             ),
             self._event_heard,
             lambda: len(self._orders) > 0,
@@ -93,7 +114,10 @@ class MqttAdapter:
         self.flush()
 
     def send(self, effect: Effect) -> None:
-        """Put an order on its way, now or when the broker is back; other effects are not ours."""
+        """Put an order or a safety check on its way, now or when the broker is back; other effects are not ours."""
+        if isinstance(effect, PromptUnit):
+            self._prompts.put(effect)
+            self._ask()
         if not isinstance(effect, OrderUnit):
             return
         if self._orders.put(effect, self._now_s()) == "full":
@@ -108,8 +132,30 @@ class MqttAdapter:
         self._positions.stop()
         self._events.stop()
 
+    def reload(self, settings: MqttSettings) -> bool:
+        """Take over what foreign sources say of ids, datum and codes; return whether anything needs a restart."""
+        mine = self._settings
+        lines: tuple[sources.LineName, ...] = ("positions", "events")
+        if all(
+            sorted(sources.filters(settings.sources, line)) == sorted(sources.filters(mine.sources, line))
+            for line in lines
+        ):
+            self._intake.take_sources(settings.sources)
+            self._settings = mine = msgspec.structs.replace(mine, sources=settings.sources)
+        return settings != mine
+
+    def keep_track(self, take: Callable[[TrackRows], None]) -> None:
+        """Keep a row for every fix from now on; `take` is called with them at each tick."""
+        self._track, self._take_track = self._intake.fixes.keep_track(), take
+
+    def limit_speeds(self, police_types: Mapping[int, str]) -> None:
+        """Tell which unit is of which kind of police, by index: some are faster."""
+        self._intake.fixes.limit_speeds(police_types)
+
     def flush(self) -> None:
         """Feed what moved since the last tick as one fact."""
+        if self._track is not None:
+            self._take_track(self._track)
         moved = self._intake.tick(self._clock.wall_ns())
         if moved is not None:
             assert self._door is not None, "positions before run"
@@ -124,8 +170,13 @@ class MqttAdapter:
             "orders_pending": len(self._orders),
             "orders_expired": self._orders.expired,
             "orders_refused": self._orders.refused,
+            "prompts_sent": self._prompts.sent,
+            "prompts_pending": len(self._prompts),
+            "prompts_expired": self._prompts.expired,
             "reconnects": max(0, self._positions.connections - 1) + max(0, self._events.connections - 1),
             "losses": self._losses,
+            "sessions_lost": self._events.sessions_lost,
+            "broker_dropped": self._drops.dropped,
             "connected": int(self._both_up()),
         }
 
@@ -142,21 +193,39 @@ class MqttAdapter:
         return Line(spec, settings, ears, backoff)
 
     def _position_heard(self, topic: str, payload: bytes, _: Receipt) -> None:
-        fact = self._intake.read(topic, payload, self._clock.wall_ns())
-        if fact is not None:  # a junction's report; what a lost one said, the next one says
+        for fact in self._intake.read(topic, payload, self._clock.wall_ns()):
             assert self._door is not None, "a message before run"
-            self._door.feed(fact)
+            self._door.feed(fact)  # a junction's, a foreign source's: what a lost one said, the next one says
 
     def _event_heard(self, topic: str, payload: bytes, receipt: Receipt) -> None:
-        fact = self._intake.read(topic, payload, self._clock.wall_ns())
-        if fact is None:
+        if topic == drops.TOPIC:
+            self._broker_dropped(payload)
+            receipt()
+            return
+        facts = self._intake.read(topic, payload, self._clock.wall_ns())
+        if not facts:
             receipt()
             return
         assert self._door is not None, "a message before run"
-        self._door.when_durable(self._door.feed(fact), receipt)
+        for fact in facts:
+            seq = self._door.feed(fact)
+        self._door.when_durable(seq, receipt)
+
+    def _broker_dropped(self, payload: bytes) -> None:
+        """Warn at each rise; show the desks that it began, and later that it is over."""
+        known = self._drops.dropping
+        risen = self._drops.hear(payload, self._clock.mono_s())
+        if not risen:
+            return
+        log.warning("mqtt_broker_dropped", messages=risen)
+        if not known:
+            assert self._door is not None, "a message before run"
+            reason = f"the broker dropped {risen} messages"
+            self._door.feed(NeighbourGone(at_ns=self._clock.wall_ns(), name=DROPPED, reason=reason))
 
     def _up(self) -> None:
         self._pump()
+        self._ask()
         if not (self._gone and self._both_up()):
             return
         self._gone = False
@@ -185,19 +254,37 @@ class MqttAdapter:
         self._pump()
 
     def _pump(self) -> None:
-        """Publish the next order, if the line is up and none is on its way."""
-        order = self._orders.due(self._now_s()) if self._events.connected else None
-        if order is None:
-            return
-        mid = self._events.publish(as_message(order, self._now_s()))
-        if mid is not None:
+        """Publish what is due, while the line is up."""
+        while self._events.connected and (order := self._orders.due(self._now_s())) is not None:
+            mid = self._events.publish(self._as_message(order))
+            if mid is None:
+                return
             self._orders.on_its_way(mid, self._clock.mono_s())
+
+    def _ask(self) -> None:
+        """Publish the safety checks that wait, while the line is up."""
+        while self._events.connected and (prompt := self._prompts.due(self._now_s())) is not None:
+            if self._events.publish(prompts.as_message(prompt, self._now_s())) is None:
+                return
+            self._prompts.left(prompt)
+
+    def _as_message(self, order: OrderUnit) -> Outgoing:
+        """Return the order for the topic its unit listens on, as it reads it."""
+        message = as_message(order, self._now_s())
+        redirected = self._intake.redirected(order)
+        if redirected is None:
+            return message
+        topic, payload = redirected
+        return msgspec.structs.replace(message, topic=topic, payload=payload)
 
     async def _tick(self) -> None:
         assert self._stopped is not None, "ticking before run"
         while not self._stopping:
             await asyncio.wait((self._stopped,), timeout=self._settings.tick_ms / 1000.0)
             self.flush()
+            if self._drops.over(self._clock.mono_s()):
+                assert self._door is not None, "ticking before run"
+                self._door.feed(NeighbourBack(at_ns=self._clock.wall_ns(), name=DROPPED))
             if self._orders.overdue(self._clock.mono_s(), self._settings.puback_s_max):
                 self._events.cut("the broker does not confirm an order")
 

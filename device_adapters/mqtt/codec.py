@@ -5,14 +5,14 @@ Every decoder raises `WireError(reason)` and nothing else. Unknown fields are le
 send more than we read.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from core.effects import OrderUnit
 from core.events import (
     Ack,
+    Datum,
     JunctionReported,
     Link,
     OrderAcked,
@@ -23,6 +23,7 @@ from core.events import (
 )
 from core.ids import CountyCode, OrderId, UnitId
 from device_adapters import datum
+from device_adapters.fixes import COURSE_TURN, Fix
 
 Reason = Literal[
     "bad_topic",
@@ -37,18 +38,22 @@ Reason = Literal[
     "null_island",
     "future",
     "too_often",
+    "no_unit",
+    "unknown_id",
+    "no_time",
+    "no_fix",
+    "outdated",
+    "encrypted",
+    "unknown_code",
 ]
+"Those from `no_unit` on are of foreign payloads (device_adapters.mqtt.wire)."
 SPEED_CM_S_MAX = 65_535
-COURSE_TURN = 36_000
-"0.01° in a turn; as a course: the device gave none. Who draws it draws north, who matches roads asks for no course."
 DELAY_S_MAX = 3_600  # a longer wait is a closed road, and a desk closes roads
 TST_MAX = 2**32 - 1
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Json = TypeVar("Json", bound="_Said")
-_DATUMS: dict[str, Callable[[float, float], tuple[float, float]]] = {
-    "gcj02": datum.wgs84_from_gcj02,
-    "bd09": datum.wgs84_from_bd09,
-}
+ACCURACY_M_MAX = 1_000_000  # a figure for "nowhere"
+COURSE_DEG_MAX = 1e6  # so that no figure overflows; a course beyond is none
 
 
 class WireError(Exception):
@@ -57,17 +62,6 @@ class WireError(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason: Reason = reason
-
-
-class Fix(NamedTuple):
-    """One position in the units of the 20-byte record, WGS-84."""
-
-    lat_e7: int
-    lon_e7: int
-    tst: int
-    speed_cm_s: int
-    course_cdeg: int
-    seq: int
 
 
 class _Said(msgspec.Struct, kw_only=True, gc=False):
@@ -83,6 +77,8 @@ class PositionSaid(_Said, kw_only=True, gc=False):
     tst: float
     vel: float | None = None
     cog: float | None = None
+    acc: float | str | None = None
+    "Metres; 0 and words mean nothing."
     seq: Seq = 0
     crs: str = "wgs84"
 
@@ -98,13 +94,15 @@ class StatusSaid(_Said, kw_only=True, gc=False):
 class EventSaid(_Said, kw_only=True, gc=False):
     """`…/event`."""
 
-    event: Literal["emergency", "man_down", "text"]
+    event: Literal["emergency", "man_down", "text", "check_in"]
     tst: float = 0
     seq: Seq = 0
     lat: float | None = None
     lon: float | None = None
     crs: str = "wgs84"
     text: str = ""
+    prompt: Seq = 0
+    "Of a `check_in`: the number of the question it answers."
 
 
 class CrySaid(_Said, kw_only=True, gc=False):
@@ -142,7 +140,7 @@ class JunctionSaid(_Said, kw_only=True, gc=False):
 
 
 class OrderSays(msgspec.Struct, kw_only=True):
-    """`…/orders`, fields in the contract's order; `cancelled` only when it is true."""
+    """`…/orders` and `…/alerts`, fields in the contract's order; after `deadline` only what says something."""
 
     order_id: str
     incident_id: str
@@ -155,6 +153,14 @@ class OrderSays(msgspec.Struct, kw_only=True):
     text: str
     deadline: int
     cancelled: bool | msgspec.UnsetType = msgspec.UNSET
+    crs: Literal["gcj02", "bd09"] | msgspec.UnsetType = msgspec.UNSET
+    "Datum of `lat` and `lon` where the unit's source declares one (docs/decisions/0044); WGS-84 when it is not there."
+    alert: int | msgspec.UnsetType = msgspec.UNSET
+    "Nobody has signed: the same order told again, louder; counts up."
+    supersedes: int | msgspec.UnsetType = msgspec.UNSET
+    "The version of the same order that this one takes the place of."
+    stacked: bool | msgspec.UnsetType = msgspec.UNSET
+    "It waits its turn: sign it, and go on with the one before."
 
 
 _POSITION = msgspec.json.Decoder(PositionSaid)
@@ -173,20 +179,26 @@ _BARE_LINKS: dict[bytes, Link] = {
 }
 
 
-def decode_position(payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: int) -> Fix:
-    """Return the fix, in WGS-84."""
+def decode_position(payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: int, crs: str = "") -> Fix:
+    """Return the fix, in WGS-84; `crs` is the datum whatever the payload says, "" leaves it to the payload."""
     said = _read(_POSITION, payload, unit_id)
-    tst = _time(said.tst, at_ns, future_s_max)
-    lat, lon = _place(said.lat, said.lon, said.crs)
+    tst = time_of(said.tst, at_ns, future_s_max)
+    lat, lon = place_of(said.lat, said.lon, crs or said.crs)
     return Fix(
-        round(lat * 1e7), round(lon * 1e7), tst, _speed_cm_s(said.vel), _course_cdeg(said.cog), said.seq
+        round(lat * 1e7),
+        round(lon * 1e7),
+        tst,
+        speed_cm_s(said.vel),
+        course_cdeg(said.cog),
+        said.seq,
+        accuracy_m(said.acc),
     )
 
 
 def decode_status(payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: int) -> UnitReported:
     """Return what the unit says it is doing."""
     said = _read(_STATUS, payload, unit_id)
-    tst = _time(said.tst, at_ns, future_s_max)
+    tst = time_of(said.tst, at_ns, future_s_max)
     return UnitReported(at_ns=at_ns, unit_id=unit_id, status=said.status, tst=tst, seq=said.seq)
 
 
@@ -203,7 +215,7 @@ def decode_event(
     except WireError as wrong:
         if wrong.reason == "wrong_unit":
             raise
-        cry = _read(_CRY, _without_nan(payload), unit_id)
+        cry = _read(_CRY, without_nan(payload), unit_id)
         return UnitCalled(at_ns=at_ns, unit_id=unit_id, event=cry.event), wrong.reason
     must = said.event != "text"
     tst, late_why = _time_or_none(said.tst, at_ns, future_s_max, must=must)
@@ -218,6 +230,7 @@ def decode_event(
         lat=lat,
         lon=lon,
         text=said.text,
+        prompt=said.prompt,
     )
     return fact, late_why or place_why
 
@@ -237,7 +250,7 @@ def decode_ack(payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: int) -
         order_id=OrderId(said.order_id),
         version=said.version,
         ack=said.ack,
-        tst=_time(said.tst, at_ns, future_s_max),
+        tst=time_of(said.tst, at_ns, future_s_max),
         seq=said.seq,
         reason=said.reason,
     )
@@ -250,8 +263,8 @@ def decode_junction(
     said = _read(_JUNCTION, payload, UnitId(junction))
     if not 0 <= said.delay_s <= DELAY_S_MAX:
         raise WireError("out_of_range")
-    tst = _time(said.tst, at_ns, future_s_max)
-    lat, lon = _place(said.lat, said.lon, said.crs)
+    tst = time_of(said.tst, at_ns, future_s_max)
+    lat, lon = place_of(said.lat, said.lon, said.crs)
     return JunctionReported(
         at_ns=at_ns,
         lat=lat,
@@ -263,8 +276,11 @@ def decode_junction(
     )
 
 
-def encode_order(order: OrderUnit) -> bytes:
-    """Return the order as the unit reads it."""
+def encode_order(order: OrderUnit, crs: Datum = "wgs84") -> bytes:
+    """Return the order as the unit reads it, its place in the datum the unit's source declares."""
+    lat, lon = order.lat, order.lon
+    if lat is not None and lon is not None:
+        lat, lon = place_out(lat, lon, crs)
     return _ENCODER.encode(
         OrderSays(
             order_id=order.order_id,
@@ -272,12 +288,16 @@ def encode_order(order: OrderUnit) -> bytes:
             version=order.version,
             level=order.level,
             category=order.category,
-            lat=order.lat,
-            lon=order.lon,
+            lat=lat,
+            lon=lon,
             address=order.address,
             text=order.text,
             deadline=order.deadline,
             cancelled=True if order.cancelled else msgspec.UNSET,
+            alert=order.alert or msgspec.UNSET,
+            supersedes=order.supersedes or msgspec.UNSET,
+            stacked=order.stacked or msgspec.UNSET,
+            crs=msgspec.UNSET if crs == "wgs84" else crs,
         )
     )
 
@@ -286,21 +306,21 @@ def _read(decoder: msgspec.json.Decoder[Json], payload: bytes, unit_id: UnitId) 
     try:
         said = decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise WireError("not_finite" if _holds_nan(payload) else "unreadable") from None
+        raise WireError("not_finite" if holds_nan(payload) else "unreadable") from None
     for name in (said.unit, said.unit_id):
         if name is not None and str(name) != unit_id:
             raise WireError("wrong_unit")
     return said
 
 
-def _without_nan(payload: bytes) -> bytes:
+def without_nan(payload: bytes) -> bytes:
     """Return what many a library should have written instead of NaN and Infinity."""
     return payload.replace(b"NaN", b"null").replace(b"-Infinity", b"null").replace(b"Infinity", b"null")
 
 
-def _holds_nan(payload: bytes) -> bool:
+def holds_nan(payload: bytes) -> bool:
     """Return whether it would be JSON but for NaN or Infinity."""
-    mended = _without_nan(payload)
+    mended = without_nan(payload)
     try:
         msgspec.json.decode(mended)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -308,7 +328,8 @@ def _holds_nan(payload: bytes) -> bool:
     return mended != payload
 
 
-def _time(tst: float, at_ns: int, future_s_max: int) -> int:
+def time_of(tst: float, at_ns: int, future_s_max: int) -> int:
+    """Return whole seconds since 1970. Raises WireError: `future`, `out_of_range`."""
     if tst * 1_000_000_000 > at_ns + future_s_max * 1_000_000_000:
         raise WireError("future")
     if not 0 <= tst <= TST_MAX:
@@ -318,42 +339,59 @@ def _time(tst: float, at_ns: int, future_s_max: int) -> int:
 
 def _time_or_none(tst: float, at_ns: int, future_s_max: int, *, must: bool) -> tuple[int, Reason | None]:
     try:
-        return _time(tst, at_ns, future_s_max), None
+        return time_of(tst, at_ns, future_s_max), None
     except WireError as wrong:
         if not must:
             raise
         return 0, wrong.reason
 
 
-def _place(lat: float, lon: float, crs: str) -> tuple[float, float]:
+def place_of(lat: float, lon: float, crs: str) -> tuple[float, float]:
+    """Return (latitude, longitude) in WGS-84. Raises WireError: `out_of_range`, `null_island`, `unknown_crs`."""
     if not (-90.0 <= lat <= 90.0 and -180.0 <= lon <= 180.0):
         raise WireError("out_of_range")
     if lat == 0.0 and lon == 0.0:
         raise WireError("null_island")
     if crs == "wgs84":
         return lat, lon
-    shift = _DATUMS.get(crs)
+    shift = datum.WGS84_FROM.get(crs)
     if shift is None:
         raise WireError("unknown_crs")
     return shift(lat, lon)
+
+
+def place_out(lat: float, lon: float, crs: Datum) -> tuple[float, float]:
+    """Return (latitude, longitude) of a WGS-84 place in another datum."""
+    return datum.FROM_WGS84[crs](lat, lon)
 
 
 def _place_or_none(said: EventSaid, *, must: bool) -> tuple[tuple[float, float] | None, Reason | None]:
     if said.lat is None or said.lon is None:
         return None, None
     try:
-        return _place(said.lat, said.lon, said.crs), None
+        return place_of(said.lat, said.lon, said.crs), None
     except WireError as wrong:
         if not must:
             raise
         return None, wrong.reason
 
 
-def _speed_cm_s(vel_km_h: float | None) -> int:
+def speed_cm_s(vel_km_h: float | None) -> int:
+    """Return cm/s for the record; none, negative and NaN are 0."""
     if vel_km_h is None or not vel_km_h > 0.0:
         return 0
     return min(SPEED_CM_S_MAX, round(min(vel_km_h, 1e6) / 0.036))
 
 
-def _course_cdeg(cog: float | None) -> int:
-    return COURSE_TURN if cog is None else round(cog * 100.0) % COURSE_TURN
+def course_cdeg(cog: float | None) -> int:
+    """Return 0.01°, or COURSE_TURN when there is no course."""
+    if cog is None or not -COURSE_DEG_MAX <= cog <= COURSE_DEG_MAX:
+        return COURSE_TURN
+    return round(cog * 100.0) % COURSE_TURN
+
+
+def accuracy_m(acc: float | str | None) -> int:
+    """Return metres, or 0 when nothing was said: some devices write 0 for it, some below 0, some a word."""
+    if acc is None or isinstance(acc, str) or not acc > 0.0:
+        return 0
+    return min(ACCURACY_M_MAX, max(1, round(min(acc, ACCURACY_M_MAX))))

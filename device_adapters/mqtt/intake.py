@@ -5,16 +5,20 @@ Pure but for the log.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
+from core.effects import OrderUnit
 from core.events import Fact, UnitsMoved
 from core.ids import CountyCode, UnitId
+from device_adapters.fixes import Fix
+from device_adapters.fixes.desk import FixDesk
 from device_adapters.mqtt import codec, topics
 from device_adapters.mqtt.codec import Reason, WireError
-from device_adapters.mqtt.fixes import TickBuffer
+from device_adapters.mqtt.foreign import Foreign, Route, shown
 from device_adapters.mqtt.settings import MqttSettings
+from device_adapters.mqtt.sources import Source
 
 Roster = Callable[[], Mapping[UnitId, tuple[int, CountyCode]]]
 "The units that exist: index and county of each. Asked at every message, so that it can be reloaded."
@@ -32,28 +36,37 @@ class Intake:
 
     def __init__(self, settings: MqttSettings, roster: Roster) -> None:
         self._future_s_max = settings.future_s_max
+        self._fix_future_s_max = codec.TST_MAX if settings.fixes.correct_clocks else settings.future_s_max
+        "The desk refuses what is ahead, too, once it has seen whether the clock is steadily so."
         self._payload_bytes_max = settings.payload_bytes_max
         self._roster = roster
-        self._batch = TickBuffer(len(roster()))
+        self._batch = FixDesk(len(roster()), settings.fixes, ahead_s_max=settings.future_s_max)
         self._last_refusal: dict[str, Reason] = {}
+        self._foreign = Foreign(settings.sources, settings.future_s_max, roster)
         self._junction_at_ns: dict[topics.Junction, int] = {}
         "{junction: when it was heard last}, the newest last."
         self.received: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
-        self.late = 0
-        self.duplicate = 0
         self.mended = 0
 
-    def read(self, topic: str, payload: bytes, at_ns: int) -> Fact | None:
-        """Return the fact for the door; None when it waits for the tick or was refused."""
+    def read(self, topic: str, payload: bytes, at_ns: int) -> tuple[Fact, ...]:
+        """Return the facts for the door; none when it waits for the tick or was refused."""
         said = topics.parse(topic)
         try:
+            if said is None and (route := self._foreign.route(topic)) is not None:
+                return self._from_afar(*route, payload, at_ns)
             if said is None and (junction := topics.parse_junction(topic)) is not None:
-                return self._junction(junction, payload, at_ns)
-            return self._understand(said, payload, at_ns)
+                return (self._junction(junction, payload, at_ns),)
+            fact = self._understand(said, payload, at_ns)
         except WireError as wrong:
             self._refuse(said.unit_id if said else "", wrong.reason)
-            return None
+            return ()
+        return () if fact is None else (fact,)
+
+    @property
+    def fixes(self) -> FixDesk:
+        """Where every position goes."""
+        return self._batch
 
     def tick(self, at_ns: int) -> UnitsMoved | None:
         """Return what moved since the last tick, if anything did."""
@@ -67,10 +80,18 @@ class Intake:
         return {
             **{f"received_{leaf}": n for leaf, n in self.received.items()},
             **{f"rejected_{reason}": n for reason, n in self.rejected.items()},
-            "late": self.late,
-            "duplicate": self.duplicate,
+            **self._batch.statistics(),
             "mended": self.mended,
+            **self._foreign.statistics(),
         }
+
+    def take_sources(self, sources: Iterable[Source]) -> None:
+        """Read foreign sources anew, as after SIGHUP."""
+        self._foreign.take(sources)
+
+    def redirected(self, order: OrderUnit) -> tuple[str, bytes] | None:
+        """Return topic and payload of an order whose unit is reached by a foreign source; None: by the contract."""
+        return self._foreign.redirected(order)
 
     def _understand(self, said: topics.Topic | None, payload: bytes, at_ns: int) -> Fact | None:
         if said is None:
@@ -89,6 +110,19 @@ class Intake:
             return None
         return self._event(said, payload, at_ns)
 
+    def _from_afar(self, route: Route, key: str, payload: bytes, at_ns: int) -> tuple[Fact, ...]:
+        route.counts["received"] += 1
+        try:
+            if len(payload) > self._payload_bytes_max:
+                raise WireError("too_large")
+            facts, mended = self._foreign.understand(route, key, payload, at_ns, self._put, self._refuse)
+        except WireError as wrong:
+            route.counts[f"rejected_{wrong.reason}"] += 1
+            self._refuse(shown(route.source.name, key), wrong.reason)
+            return ()
+        self.mended += mended
+        return tuple(facts)
+
     def _junction(self, junction: topics.Junction, payload: bytes, at_ns: int) -> Fact:
         self.received["traffic"] += 1
         if len(payload) > self._payload_bytes_max:
@@ -104,12 +138,11 @@ class Intake:
         return fact
 
     def _place(self, index: int, payload: bytes, unit_id: UnitId, at_ns: int) -> None:
-        fix = codec.decode_position(payload, unit_id, at_ns, self._future_s_max)
-        verdict = self._batch.put(index, fix)
-        if verdict == "late":
-            self.late += 1
-        elif verdict == "duplicate":
-            self.duplicate += 1
+        self._put(index, codec.decode_position(payload, unit_id, at_ns, self._fix_future_s_max), at_ns)
+
+    def _put(self, index: int, fix: Fix, at_ns: int) -> None:
+        if self._batch.put(index, fix, at_ns) == "future":
+            raise WireError("future")
 
     def _event(self, said: topics.Topic, payload: bytes, at_ns: int) -> Fact:
         match said.leaf:

@@ -6,6 +6,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from device_adapters.fixes.settings import FixSettings
+from device_adapters.mqtt.sources import Source, check_together
+
 
 class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The `[mqtt]` table of the configuration."""
@@ -25,14 +28,16 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     keyfile: str = ""
     "... and its key."
     protocol: Literal["5", "3.1.1"] = "5"
-    "For events and orders. Positions are 3.1.1 always: MQTT 5 costs paho twice the time for each message."
+    "3.1.1 where the broker knows nothing newer: orders then go without expiry, answer topic and correlation."
     client_id: str = "g110"
     "Prefix of our client ids, `{prefix}-{node}-positions` and `…-events`; the broker keeps events under it."
     counties: tuple[str, ...] = ()
     "County codes to listen to; empty: all. The roster decides what is accepted; this, what is sent to us."
     junctions: bool = False
     "Listen to junctions' reports of delays too; the broker must let us (docs/run/mosquitto.acl)."
-    keepalive_s: int = 15
+    sources: tuple[Source, ...] = ()
+    "Fleets that speak in their own way (docs/decisions/0044). Ids, datum and codes are read again on SIGHUP."
+    keepalive_s: int = 6
     "A connection that carries nothing, not even our probes, is given up after this and up to 2 s more."
     session_expiry_s: int = 86_400
     "How long the broker keeps events for us while we are away (MQTT 5; 3.1.1 leaves it to the broker)."
@@ -50,8 +55,10 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     "An order not confirmed by the broker after this: the connection is given up and the order goes again."
     reconnect_s_min: float = 0.25
     "Longest first pause before the next attempt; doubled each time, the true pause is half to all of it."
-    reconnect_s_max: float = 10.0
-    "Longest pause."
+    reconnect_s_max: float = 4.0
+    "Longest pause: with it we are back at most 10 s after the broker is, even one that swallowed our last attempt."
+    fixes: FixSettings = FixSettings()
+    "What cannot be true of a position."
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, at start and by name."""
@@ -69,6 +76,7 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         for name in _ABOVE_NOTHING:
             if getattr(self, name) <= 0:
                 raise ValueError(f"mqtt.{name} must be above 0")
+        check_together(self.sources)
         if not 1 <= self.receive_max <= 65_535:
             raise ValueError("mqtt.receive_max must be from 1 to 65535")
         if self.keepalive_s > 65_535:

@@ -66,6 +66,21 @@ def orders(county: CountyCode, unit_id: UnitId) -> str:
     return f"{ROOT}/{county}/units/{unit_id}/orders"
 
 
+def alerts(county: CountyCode, unit_id: UnitId) -> str:
+    """Return a unit's second channel: orders that nobody signed, told again to whatever else listens for it."""
+    return f"{ROOT}/{county}/units/{unit_id}/alerts"
+
+
+def prompts(county: CountyCode, unit_id: UnitId) -> str:
+    """Return where an officer on scene is asked whether they are well."""
+    return f"{ROOT}/{county}/units/{unit_id}/prompts"
+
+
+def event(county: CountyCode, unit_id: UnitId) -> str:
+    """Return where they answer, and call for help."""
+    return f"{ROOT}/{county}/units/{unit_id}/event"
+
+
 def acks(county: CountyCode, unit_id: UnitId) -> str:
     """Return where a unit answers them."""
     return f"{ROOT}/{county}/units/{unit_id}/acks"

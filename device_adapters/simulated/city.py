@@ -14,7 +14,8 @@ from device_adapters.simulated.callers import Callers, is_loopback, mono_s
 from device_adapters.simulated.counties import COUNTIES, County
 from device_adapters.simulated.demand import Demand, Manner, PlannedCall, even
 from device_adapters.simulated.desk import Desk
-from device_adapters.simulated.fleet import CountyFleet
+from device_adapters.simulated.faults import Truth
+from device_adapters.simulated.fleets import FleetPlan
 from device_adapters.simulated.ledger import Ledger
 from device_adapters.simulated.radios import Radio
 from device_adapters.simulated.record import CallRecord
@@ -30,6 +31,8 @@ from device_adapters.simulated.report import (
     to_signed,
 )
 from device_adapters.simulated.roster import roster, units_csv
+from device_adapters.simulated.shown import Shown
+from device_adapters.simulated.wall import Wall
 from device_adapters.simulated.wire import Address
 
 DAY_S = 600.0
@@ -39,6 +42,8 @@ FINISH_S = 8.0
 "Conversations under way may end by themselves for so long, then are hung up, and have as long again."
 DECIDE_S = 8.0
 "After the last call: for its decisions, and for signatures (nine of ten in 6 s)."
+CALM_S = 15.0
+"After an officer's cry for help somebody has spoken to them: a guess, much shorter than in life."
 PROGRESS_S = 0.5
 
 OnProgress = Callable[[Progress], None]
@@ -58,6 +63,12 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str = ""
     "Begins every Call-ID; made from the clock when empty, so that two runs never share one."
     mqtt5: bool = False
+    fleet: FleetPlan = FleetPlan()
+    "Which fleet drives in every county."
+    connections: int = 1
+    "MQTT connections of each county; with as many as units, each unit has its own."
+    watch_positions: bool = False
+    "Compare the positions sent with those shown; needs `redis_url`, and a fleet whose receivers err a little."
 
 
 class City:
@@ -86,11 +97,15 @@ class City:
         self.callers = Callers(sip_addresses, self.sources)
         self.radios: list[Radio] = []
         self.desk: Desk | None = None
+        self.shown: Shown | None = None
+        self._wall: Wall | None = None
         self._mqtt_url, self._redis_url = mqtt_url, redis_url
         self._plans: dict[str, PlannedCall] = {}
         self._epoch = 0.0
         self._alarm, self._bell = Alarm(), Alarm()
         self._done = False
+        self.connected = 0
+        "How many of the radios' connections stood at the end."
         self.placing_s = self.lived_s = 0.0
         "How long calls were placed, and how long radios reported; known at the end."
 
@@ -113,6 +128,8 @@ class City:
                     tasks.create_task(radio.run(), name=f"radio-{radio.fleet.county.code}")
                 if self.desk is not None:
                     tasks.create_task(self.desk.run(), name="desk")
+                if self._wall is not None:
+                    tasks.create_task(self._wall.run(), name="wall")
                 tasks.create_task(self._tell(on_progress), name="city-progress")
                 try:
                     await self._day()
@@ -148,10 +165,14 @@ class City:
         self._epoch = mono_s()
         epoch_s = time.time_ns() / 1e9
         scenario = self.scenario
+        codes = tuple(county.code for county in self.counties)
+        if scenario.watch_positions and self._redis_url and self._mqtt_url:
+            self.shown = Shown()
+            self._wall = Wall(self._redis_url, codes, self.shown, _wall_ms)
         if self._mqtt_url:
             self.radios = [
                 Radio(
-                    CountyFleet(
+                    scenario.fleet.fleet(
                         county,
                         tuple(unit for unit in self.roster if unit.county == county.code),
                         seed=self.seed,
@@ -163,13 +184,15 @@ class City:
                     self._now,
                     name=f"city-{self.run_id}-{county.code}",
                     mqtt5=scenario.mqtt5,
+                    connections=scenario.connections,
+                    on_sent=self._note_sent if self.shown is not None else None,
                 )
                 for county in self.counties
             ]
         if self._redis_url:
-            codes = tuple(county.code for county in self.counties)
             classify = self._classify if scenario.classify_share else None
-            self.desk = Desk(self._redis_url, codes, mono_s, classify=classify)
+            calm_after_s = CALM_S if scenario.fleet.habits.presses_per_h else None
+            self.desk = Desk(self._redis_url, codes, mono_s, classify=classify, calm_after_s=calm_after_s)
 
     async def _day(self) -> None:
         await self._ready()
@@ -186,6 +209,8 @@ class City:
         waited = [radio.ready for radio in self.radios]
         if self.desk is not None:
             waited.append(self.desk.ready)
+        if self._wall is not None:
+            waited.append(self._wall.ready)
         await self._until(lambda: all(event.is_set() for event in waited), READY_S)
 
     async def _until(self, holds: Callable[[], bool], within_s: float) -> None:
@@ -200,12 +225,15 @@ class City:
 
     def _end(self) -> None:
         self._done = True
+        self.connected = sum(radio.connected for radio in self.radios)
         self.lived_s = self._now()
         self._bell.ring()
         for radio in self.radios:
             radio.stop()
         if self.desk is not None:
             self.desk.stop()
+        if self._wall is not None:
+            self._wall.stop()
 
     def _undecided(self) -> bool:
         assert self.desk is not None, "decisions are read by the desk"
@@ -217,6 +245,10 @@ class City:
 
     def _now(self) -> float:
         return mono_s() - self._epoch
+
+    def _note_sent(self, truth: Truth) -> None:
+        assert self.shown is not None, "only who watches notes"
+        self.shown.sent(truth, _wall_ms())
 
     def _trunks(self, addresses: tuple[Address, ...]) -> dict[str, str]:
         if not (self.scenario.trunk_per_county and addresses and is_loopback(addresses[0][0])):
@@ -277,6 +309,10 @@ class City:
             abandoned_calls=tuple(record.sip_call_id for record in records if record.outcome == "abandoned"),
             decisions=ledger.by_type,
         )
+
+
+def _wall_ms() -> float:
+    return time.time_ns() / 1e6
 
 
 def classification(call: PlannedCall, share: float) -> tuple[float, int, str] | None:

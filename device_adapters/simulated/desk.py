@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A simulated console: reads the decision streams, stamps when each became readable, classifies some calls.
+"""A simulated console: reads the decision streams, stamps when each became readable, and gives a few commands:
+it classifies some calls and ends the emergencies of officers it has spoken to.
 
 It knows redis; nothing else in this room does. Reading has a client of its own whose socket waits longer than
 the blocking read, and never retries by itself: a retried command could be one read twice.
@@ -27,13 +28,13 @@ Entries = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """A classification the desk will give."""
+    """What the desk will say."""
 
     due: float
     county: str
-    call_id: str
-    level: int
-    category: str
+    kind: str
+    command_id: str
+    body: dict[str, str | int]
 
 
 class Desk:
@@ -46,13 +47,16 @@ class Desk:
         clock: Callable[[], float],
         *,
         classify: Callable[[str], tuple[float, int, str] | None] | None = None,
+        calm_after_s: float | None = None,
     ) -> None:
+        """`calm_after_s`: so long after an officer's cry for help it is ended; None: never."""
         self.ledger = Ledger()
         self.reconnects = self.commands = 0
         self.ready = asyncio.Event()
         "Set once the place where reading begins is known."
         self._url = redis_url
         self._clock = clock
+        self._calm_after_s = calm_after_s
         self._classify = classify
         "Asked with the SIP Call-ID of an answered call: seconds until classified, level, category; or None."
         self._last: dict[Any, Any] = {f"g110:{{{code}}}:decisions".encode(): b"" for code in counties}
@@ -70,7 +74,7 @@ class Desk:
         """Read until `stop()`."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._read(), name="city-desk-reads")
-            if self._classify is not None:
+            if self._classify is not None or self._calm_after_s is not None:
                 tasks.create_task(self._write(), name="city-desk-writes")
 
     def _client(self) -> redis.Redis:
@@ -105,18 +109,41 @@ class Desk:
             for entry_id, fields in entries:
                 self._last[stream] = entry_id
                 line = self.ledger.read(stream.decode(), entry_id.decode(), fields, now)
-                if line is not None and self._classify is not None and fields[b"type"] == b"call.answered":
+                if line is not None and fields[b"type"] == b"call.answered":
                     self._ask(line, now)
+                elif line is not None and line.kind == "officer_emergency":
+                    self._speak_to(line, now)
 
     def _ask(self, line: Line, now: float) -> None:
         answer = self._classify(line.sip_call_id) if self._classify is not None else None
         if answer is not None:
             wait_s, level, category = answer
-            command = Command(
-                due=now + wait_s, county=line.county, call_id=line.call_id, level=level, category=category
+            body: dict[str, str | int] = {"call_id": line.call_id, "level": level, "category": category}
+            self._will_say(
+                Command(
+                    due=now + wait_s,
+                    county=line.county,
+                    kind="call.classify",
+                    command_id=f"classify-{line.call_id}",
+                    body=body,
+                )
             )
-            heapq.heappush(self._pending, (command.due, self.ledger.entries, command))
-            self._alarm.ring()
+
+    def _speak_to(self, line: Line, now: float) -> None:
+        if self._calm_after_s is not None:
+            self._will_say(
+                Command(
+                    due=now + self._calm_after_s,
+                    county=line.county,
+                    kind="emergency.end",
+                    command_id=f"calm-{line.subject}-{line.at_us}",
+                    body={"unit_id": line.subject, "text": "spoken to, all well"},
+                )
+            )
+
+    def _will_say(self, command: Command) -> None:
+        heapq.heappush(self._pending, (command.due, self.ledger.entries, command))
+        self._alarm.ring()
 
     async def _write(self) -> None:
         async with self._client() as client:
@@ -129,12 +156,11 @@ class Desk:
         return min(self._pending[0][0] - self._clock(), 60.0) if self._pending else 60.0
 
     async def _give(self, client: redis.Redis, command: Command) -> None:
-        body = {"call_id": command.call_id, "level": command.level, "category": command.category}
         fields: dict[str, str | bytes] = {
-            "type": "call.classify",
-            "data": msgspec.json.encode(body),
+            "type": command.kind,
+            "data": msgspec.json.encode(command.body),
             "by": "simulated-desk",
-            "command_id": f"classify-{command.call_id}",
+            "command_id": command.command_id,
         }
         try:
             await client.xadd(f"g110:{{{command.county}}}:commands", fields)  # type: ignore[arg-type]

@@ -23,6 +23,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     silence: str = ""
     demoted: bool = False
     caller_name: str = ""
+    kind: str = ""
+    subject: str = ""
 
 
 class OrderTimes(msgspec.Struct, kw_only=True):

@@ -9,7 +9,7 @@ import csv
 import io
 
 from device_adapters.simulated.counties import County
-from device_adapters.simulated.fleet import fleet_chance, nets_of
+from device_adapters.simulated.crew import fleet_chance, nets_of
 from device_adapters.simulated.streets import ROAD_MS, Place, Streets, distance_m
 
 BY_WATER = frozenset({"maritime"})

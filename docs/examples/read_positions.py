@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 RECORD = struct.Struct("<IiiIHH")
-"Unit index, latitude 1e-7°, longitude 1e-7°, device time s, speed cm/s, course 0.01°."
+"Unit index, latitude 1e-7°, longitude 1e-7°, device time s, speed cm/s, course 0.01° (36000: none)."
 
 
 def main(url: str, county: str) -> None:
@@ -27,9 +27,8 @@ def main(url: str, county: str) -> None:
                         found = connection.hget(f"g110:{{{county}}}:unit_index", str(unit))
                         names[unit] = found.decode() if found else f"#{unit}"
                     place = f"{lat / 1e7:.6f} {lon / 1e7:.6f}"
-                    sys.stdout.write(
-                        f"{names[unit]:10} {place} {fix_s} {speed * 0.036:.0f} km/h {course / 100:.0f}°\n"
-                    )
+                    way = "–" if course == 36_000 else f"{course / 100:.0f}°"
+                    sys.stdout.write(f"{names[unit]:10} {place} {fix_s} {speed * 0.036:.0f} km/h {way}\n")
 
 
 if __name__ == "__main__":

@@ -27,8 +27,10 @@ from rich.live import Live
 from core.effects import RecommendationMade
 from core.events import CallReceived
 from core.ids import CountyCode
-from device_adapters.simulated.city import City
+from device_adapters.simulated.city import City, Scenario
 from device_adapters.simulated.counties import COUNTIES
+from device_adapters.simulated.crew import Habits
+from device_adapters.simulated.fleets import FleetPlan
 from device_adapters.simulated.report import CityReport, Progress
 from gateway.demo import screen
 from gateway.demo.child import Gateway, GatewayFailedError, free_udp_port, gateway
@@ -46,12 +48,20 @@ class DemoError(GatewayError):
     """The demo cannot run here; the message says what is missing."""
 
 
-def demo(*, seconds: int | None, seed: int, calls_per_s: float, units: int, json: Path | None) -> int:
+def demo(
+    *,
+    seconds: int | None,
+    seed: int,
+    calls_per_s: float,
+    units: int,
+    json: Path | None,
+    presses_per_h: float = 0.0,
+) -> int:
     """Run it; return 0 only if every call was answered or given up, recorded and decided, and none was lost."""
     console = Console()
     console.print(screen.title(seed, units, calls_per_s))
     try:
-        report = _run(console, seconds, seed, calls_per_s, units)
+        report = _run(console, seconds, seed, calls_per_s, units, presses_per_h)
     except (ServerMissingError, ServerFailedError, GatewayFailedError) as error:
         raise DemoError(f"the demo cannot run: {error}") from None
     faults = wrong(report)
@@ -74,14 +84,26 @@ def wrong(report: CityReport) -> list[str]:
     return [claim for claim, holds in claims.items() if not holds]
 
 
-def _run(console: Console, seconds: int | None, seed: int, calls_per_s: float, units: int) -> CityReport:
+def _run(
+    console: Console, seconds: int | None, seed: int, calls_per_s: float, units: int, presses_per_h: float
+) -> CityReport:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway110-demo-")))
         store, _ = _server(stack, console, choose_redis())
         mqtt, is_real = _server(stack, console, choose_mqtt())
         port = free_udp_port()
         length_s = math.inf if seconds is None else seconds
-        city = City(seed, COUNTIES, units, calls_per_s, length_s, (("127.0.0.1", port),), mqtt.url, store.url)
+        city = City(
+            seed,
+            COUNTIES,
+            units,
+            calls_per_s,
+            length_s,
+            (("127.0.0.1", port),),
+            mqtt.url,
+            store.url,
+            scenario=Scenario(fleet=FleetPlan(Habits(presses_per_h=presses_per_h))),
+        )
         config = _configure(folder, city, store, mqtt, "5" if is_real else "3.1.1")
         running = stack.enter_context(gateway(folder, "--config", str(config), sip_port=port))
         console.print(screen.ready(store.url, mqtt.url, running.sip_address, running.wait_ready()))

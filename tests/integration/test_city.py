@@ -290,9 +290,28 @@ async def test_the_desk_reads_what_comes_after_it_sat_down_and_classifies(redis_
     assert msgspec.json.decode(command[b"data"]) == {"call_id": "c1", "level": 1, "category": "robbery"}
 
 
-async def tell(store: redis.Redis, number: int, kind: str, **data: object) -> None:
-    body = msgspec.json.encode({"type": kind, "at_us": 1, "county": "330302", **data})
-    await store.xadd("g110:{330302}:decisions", {"type": kind, "data": body}, id=f"1-{number}")
+@pytest.mark.real
+async def test_the_desk_speaks_to_an_officer_who_pressed_the_button_and_ends_the_emergency(
+    redis_url: str,
+) -> None:
+    desk = Desk(redis_url, ("330302",), mono_s, calm_after_s=0.01)
+
+    async with redis.Redis.from_url(redis_url) as store, asyncio.TaskGroup() as tasks:
+        tasks.create_task(desk.run())
+        await until(desk.ready.is_set)
+        await tell(store, 1, "warning.raised", kind="order_unsigned", subject="o1")
+        await tell(store, 2, "warning.raised", kind="officer_emergency", subject="LC-P-001")
+        await until(lambda: desk.commands == 1)
+        ((_, command),) = cast(Any, await store.xrange("g110:{330302}:commands"))
+        desk.stop()
+
+    assert (command[b"type"], command[b"by"]) == (b"emergency.end", b"simulated-desk")
+    assert msgspec.json.decode(command[b"data"]) == {"unit_id": "LC-P-001", "text": "spoken to, all well"}
+
+
+async def tell(store: redis.Redis, number: int, said: str, **data: object) -> None:
+    body = msgspec.json.encode({"type": said, "at_us": 1, "county": "330302", **data})
+    await store.xadd("g110:{330302}:decisions", {"type": said, "data": body}, id=f"1-{number}")
 
 
 class Office:

@@ -102,7 +102,7 @@ def test_a_broken_roster_stops_the_start_and_names_the_line(tmp_path: Path) -> N
     )
 
     assert done.returncode == 1
-    assert "line 2: county '33'" in one_line(done.stderr)
+    assert "line 2, county: '33'" in one_line(done.stderr)
 
 
 def test_check_tells_of_each_neighbour_hides_passwords_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -206,11 +206,14 @@ def test_sighup_takes_over_a_new_roster_and_says_what_needs_a_restart(tmp_path: 
         running.wait_log("reloaded")
         units.write_text("unit_id,county\nu1,330302\nu1,330302\n")
         os.kill(running.pid, signal.SIGHUP)
-        running.wait_log("reload_refused")
+        running.wait_log("is on line 2 already")
+        units.write_text("unit_id,county\nu3,330302\n")
+        os.kill(running.pid, signal.SIGHUP)
+        running.wait_log("leaves out 2 of 2 units")
         assert running.stop() == 0
 
     log = running.log.read_text()
     assert '"tables": ["sip"]' in log
-    assert "listed twice" in log
+    assert '"brought": 1' in log
     told = run_gateway("journal", "cat", "--type", "roster.loaded", "--data", str(running.data)).stdout
     assert [len(json.loads(line)["data"]["units"]) for line in told.splitlines()] == [1, 2]

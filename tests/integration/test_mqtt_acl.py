@@ -80,6 +80,25 @@ async def test_a_radio_speaks_for_itself_only_and_hears_its_own_orders_only(guar
     assert disk.of(UnitCalled) == []
 
 
+async def test_the_second_channel_reaches_a_unit_and_no_other_with_all_that_an_order_carries(
+    guarded: Server,
+) -> None:
+    adapter = adapter_for(guarded.url, username="gateway", password="gateway")
+    u1 = radio(guarded, "u1-pager", username="u1", password="u1")
+    u2 = radio(guarded, "u2", username="u2", password="u2")
+    async with serving(adapter, Disk()), u1, u2:
+        for unit in (u1, u2):
+            await unit.subscribe(f"{UNIT}/alerts", qos=1)
+
+        adapter.send(order("o1", alert=1))
+        adapter.send(order("o1", alert=2, second=True))
+
+        said = json.loads(bytes((await anext(aiter(u1.messages))).payload))
+        assert (said["order_id"], said["version"], said["alert"]) == ("o1", 1, 2)
+        await until(lambda: adapter.statistics()["orders_confirmed"] == 2)
+        assert len(u2.messages) == 0
+
+
 def test_the_example_configuration_is_one_the_broker_takes() -> None:
     text = (DOCS_RUN / "mosquitto.conf").read_text("utf-8").replace("listener 1883 127.0.0.1", "")
     for folder in ("/etc/mosquitto", "/var/lib/mosquitto"):

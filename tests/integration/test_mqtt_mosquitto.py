@@ -6,7 +6,7 @@ import json
 import pytest
 
 from core.events import Fact, NeighbourBack, NeighbourGone, OrderAcked, UnitCalled, UnitReported, UnitsMoved
-from device_adapters.mqtt.fixes import RECORD
+from device_adapters.fixes.desk import RECORD
 from gateway.demo.servers import Server
 from tests.integration.mqtt_house import (
     NOW_S,

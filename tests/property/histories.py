@@ -39,12 +39,12 @@ from core.events import (
     UnitStatus,
 )
 from core.ids import CallbackId, CallId, IncidentId, Leg, OrderId, UnitId
-from core.settings import Settings
+from core.settings import CheckIn, Settings
 from core.state import State
 from tests.play import LUCHENG, NOON_S, OUHAI, at, call, moved, place
 
 T = TypeVar("T")
-Event = Literal["emergency", "man_down", "text"]
+Event = Literal["emergency", "man_down", "text", "check_in"]
 NS_PER_S = 1_000_000_000
 UNITS = ("u1", "u2", "u3", "u4", "boat")
 ROSTER = tuple(
@@ -54,6 +54,7 @@ ROSTER = tuple(
         capabilities=("boat", "rope") if unit == "boat" else (),
         police_type="water" if unit == "boat" else "patrol",
         crew=1 if unit == "u2" else 0,
+        shift_start="08:00" if unit == "u3" else "",
         shift_end="17:00" if unit == "u3" else "",  # soon: a history begins at 16:53
     )
     for unit in UNITS
@@ -76,7 +77,11 @@ ACKS: tuple[Ack, ...] = (
     *("delivered", "signed", "signed", "enroute", "on_scene", "clear"),
     *("signed", "declined", "delivered", "clear", "signed", "enroute"),
 )
-EVENTS: tuple[Event, ...] = ("emergency", "man_down", "text")
+EVENTS: tuple[Event, ...] = ("emergency", "man_down", "text", "check_in")
+CHECK_INS = (
+    CheckIn(every_s=60, warn_s=10, escalate_s=20),
+    CheckIn(level=1, every_s=90, warn_s=10, escalate_s=30, man_down=True),
+)
 CATEGORIES = ("", "theft", "drowning", "flying")
 WAITS_S = (0, 1, 5, 7, 30, 90, 300)
 ANSWERS = ("immediately", "never", "ring:5", "seats")
@@ -96,6 +101,7 @@ KINDS = (
     *("timer",) * 3,
     *("restart", "roster", "gone", "gone", "back", "poisoned"),
     *("call.take", "call.classify", "incident.level", "incident.close", "unit.set", "coffee.make"),
+    *("emergency.end", "unit.checked"),
     *("incident.locate", "order.accept") * 2,
     "order.cancel",
 )
@@ -128,8 +134,15 @@ class History(NamedTuple):
             "incidents_open_max": 4,
             "callbacks_max": 1,
         }
-        policy = {"dispatch": self.dispatch, "answer": answer, "needs": NEEDS, **(small if self.full else {})}
-        return msgspec.convert(policy, Settings)
+        asked = CHECK_INS[: 2 - other] if self.answer != "never" else ()
+        policy = {
+            "dispatch": self.dispatch,
+            "answer": answer,
+            "needs": NEEDS,
+            "checkins": asked,
+            **(small if self.full else {}),
+        }
+        return msgspec.convert(policy, Settings, from_attributes=True)
 
 
 def histories(*dispatches: str, most: int = 80) -> st.SearchStrategy[History]:
@@ -346,8 +359,12 @@ def _timer(state: State, second: float, n: int, m: int) -> TimerFired:
     soonest = sorted(state.timers.items(), key=lambda timer: (timer[1], timer[0]))
     if not soonest:
         return TimerFired(at_ns=at(second), key="sign:o0")
+    if m % 4:  # each order has two: its rungs would crowd out the rest
+        soonest = [timer for timer in soonest if not timer[0].startswith("rung:")] or soonest
     if m in (6, 7):  # an insistent caller is seldom on the line for long
         soonest = [timer for timer in soonest if timer[0].startswith("doubt:")] or soonest
+    if m in (4, 5):  # nothing heard between two of them: else nobody would be missed
+        soonest = [timer for timer in soonest if timer[0].startswith("checkin:")] or soonest
     key, due_ns = soonest[n // 3 % len(soonest)]
     now_ns = at(second)
     if m < 10:
@@ -378,6 +395,8 @@ def _command(state: State, name: str, second: float, n: int, m: int) -> CommandG
         lon=lon,
         status=("reached", "unreached", "")[m % 3] if name == "callback.done" else said,
         callback_id=_nth([*state.callbacks], n, CallbackId("b0")),
+        by="desk-1" if m % 5 else "",
+        text="spoken to" if n % 4 else "",
     )
 
 

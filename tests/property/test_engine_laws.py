@@ -37,7 +37,7 @@ from core.events import (
 )
 from core.ids import IncidentId, UnitId
 from core.incidents.candidates import KEPT_MAX, Heard
-from core.orders.handlers import UNSIGNED
+from core.orders.ladder import UNSIGNED
 from core.orders.machine import FINAL
 from core.state import SENT_KEPT, State
 from gateway.journal.record import DECISION_ENCODER
@@ -178,12 +178,16 @@ def test_timers_are_set_for_what_lives_and_for_nothing_else(history: History) ->
         state = engine.state
         whose: dict[str, set[str]] = {"answer": set(), "limit": set(), "sign": set(), "unattended": set()}
         whose |= {kind: set() for kind in ("withdrawn", "callback", "challenge", "doubt", "held", "line")}
+        whose |= {"checkin": set(), "rung": set(), "shift": set()}
         for key in state.timers:
             kind, _, name = key.partition(":")
             whose[kind].add(name)
         assert whose["answer"] <= {name for name, one in state.calls.items() if one.state == "ringing"}
         assert whose["limit"] <= set(state.calls)
-        assert whose["sign"] == {name for name, order in state.orders.items() if order.state in UNSIGNED}
+        unsigned = {name for name, order in state.orders.items() if order.state in UNSIGNED}
+        changed = {name for name, order in state.orders.items() if order.unconfirmed}
+        assert unsigned <= whose["sign"] <= unsigned | changed
+        assert whose["rung"] <= whose["sign"]
         idle = {name for name, one in state.incidents.items() if one.unattended}
         assert whose["unattended"] == idle
         assert whose["withdrawn"] == set(state.withdrawn)
@@ -193,6 +197,8 @@ def test_timers_are_set_for_what_lives_and_for_nothing_else(history: History) ->
         assert whose["challenge"] == asked
         in_doubt = {name for name, one in state.calls.items() if one.state == "answered" and one.in_doubt}
         assert whose["doubt"] <= in_doubt
+        assert whose["checkin"] == set(state.watched)
+        assert whose["shift"] <= {name for name, unit in state.units.items() if unit.entry.shift_start}
         assert whose["held"] == {name for name, one in state.incidents.items() if one.awaited}
         if state.calls_waiting and state.settings.answer.startswith("ring"):
             assert "line" in state.timers

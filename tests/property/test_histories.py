@@ -16,8 +16,10 @@ from core.effects import (
     IncidentUpdated,
     OrderIssued,
     OrderUpdated,
+    PromptUnit,
     QueueCaller,
     SetTimer,
+    UnitUpdated,
     WarningRaised,
 )
 from core.events import (
@@ -28,6 +30,8 @@ from core.events import (
     OrderAcked,
     ServiceStarted,
     TimerFired,
+    UnitCalled,
+    UnitReported,
 )
 from core.ids import CallId, IncidentId
 from tests.property.histories import History, histories, run
@@ -73,7 +77,20 @@ REACHED = (
     "a desk told of an insistent caller",
     "a desk told again of an insistent caller",
     "an insistent caller sent a unit without a key",
+    "a cry for help ended by a desk",
+    "an officer in danger left alone",
+    "a unit that says its emergency is over",
+    "an officer asked on scene",
+    "an officer missed",
+    "an officer asked who answered",
+    "an officer on scene whom nobody can hear",
 )
+SAFETY = {
+    "officer_alone": "an officer in danger left alone",
+    "officer_says_over": "a unit that says its emergency is over",
+    "check_in_missed": "an officer missed",
+    "check_in_unheard": "an officer on scene whom nobody can hear",
+}
 
 
 @pytest.mark.parametrize("what", REACHED)
@@ -130,6 +147,14 @@ def _reached(history: History) -> set[str]:
                     found.add("a place moved while a unit is on its way")
                 case WarningRaised(kind="may_be_same"):
                     found.add("two incidents that may be the same")
+                case WarningRaised(kind=kind) if kind in SAFETY:
+                    found.add(SAFETY[kind])
+                case IncidentUpdated(ended_by=by) if by:
+                    found.add("a cry for help ended by a desk")
+                case PromptUnit():
+                    found.add("an officer asked on scene")
+                case UnitUpdated(check_in="watched") if isinstance(fact, UnitCalled | UnitReported):
+                    found.add("an officer asked who answered")
                 case WarningRaised(kind="silent_call"):
                     found.add("a silent call unheard")
                 case CallAnsweredNow(silence="vouched"):

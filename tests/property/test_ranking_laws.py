@@ -65,9 +65,7 @@ class Town:
         self.units = units
         self.asked: list[int] = []
 
-    def ways(
-        self, profile: str, lat_e7: int, lon_e7: int, rows: Any, columns: UnitColumns, settings: Settings
-    ) -> tuple[Any, Any]:
+    def ways(self, profile: str, lat_e7: int, lon_e7: int, rows: Any, *_: object) -> tuple[Any, Any]:
         self.asked += rows.tolist()
         ms = [time_ms(self.units[row]) for row in rows.tolist()]
         codes = [self.units[row].way.value for row in rows.tolist()]

@@ -99,12 +99,31 @@ def test_a_status_without_a_device_time_counts_by_its_arrival() -> None:
     assert play.effects == [], "the same again says nothing new"
 
 
-def test_only_a_newer_status_ends_an_emergency() -> None:
+def test_no_word_of_the_unit_alone_ends_its_emergency_and_each_is_shown() -> None:
     play = town() >> presses("u1", 5)
 
-    play >> timeless("u1", 6, "available")
-    assert status_of(play, "u1") == "emergency", "nobody knows when that was said"
-    _ = play >> reports("u1", 900, "available") << Shows("unit.updated", unit_id="u1", status="available")
+    for word in (timeless("u1", 6, "available"), reports("u1", 900, "off_duty")):
+        _ = (
+            play
+            >> word
+            << Shows("unit.reported", status=word.status, present="emergency", why="emergency")
+            << Shows("unit.updated", unit_id="u1", status="emergency", claims=word.status)
+        )
+    assert play.engine.state.counts["status_in_emergency"] == 2
+    play >> command("unit.set", 950, unit_id=UnitId("u1"), status="available", by="d1")
+    _ = play << Shows("unit.updated", unit_id="u1", status="available", source="desk")
+
+
+def test_a_cry_that_comes_late_is_heard_all_the_same() -> None:
+    play = town() >> reports("u1", 50, "available")
+
+    _ = (
+        play
+        >> retained("u1", 60, "emergency", told_s=20)
+        << Shows("warning.raised", kind="officer_emergency")
+    )
+
+    assert status_of(play, "u1") == "emergency"
 
 
 def test_a_late_signature_does_not_end_an_emergency() -> None:
@@ -131,11 +150,12 @@ def test_four_presses_of_the_panic_button_open_one_incident_and_send_one_colleag
     assert len(play.engine.state.orders) == 1
 
 
-def test_a_cry_for_help_after_the_last_one_was_handled_is_a_new_one() -> None:
+def test_a_cry_for_help_after_a_desk_has_ended_the_last_one_is_a_new_one() -> None:
     play = town() >> presses("u1", 5) >> ack("u2", "o4", 60, "clear")
-    _ = play << Shows("incident.updated", incident_id="i4", state="closed", outcome="handled")
+    play >> command("emergency.end", 65, unit_id=UnitId("u1"), text="spoken to", by="d1")
+    _ = play << Shows("incident.updated", incident_id="i4", state="closed", outcome="emergency_over")
 
-    _ = play >> presses("u1", 70) << Shows("order.issued", incident_id="i6", unit_id="u2")
+    _ = play >> presses("u1", 70) << Shows("order.issued", incident_id="i7", unit_id="u2")
 
 
 def test_more_capabilities_than_there_are_bits_stop_nothing() -> None:

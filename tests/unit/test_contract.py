@@ -10,8 +10,8 @@ from msgspec.inspect import type_info
 
 from core.effects import AnyDecision, OrderUnit
 from core.ids import CountyCode, IncidentId, OrderId, UnitId
+from device_adapters.fixes.desk import RECORD
 from device_adapters.mqtt import codec
-from device_adapters.mqtt.fixes import RECORD
 from gateway import contract
 from gateway.publish.keys import DECISION_TYPES
 

@@ -137,7 +137,7 @@ def _leaves(table: dict[str, Any], before: str) -> Iterator[str]:
         match value:
             case dict() if value:
                 yield from _leaves(value, f"{before}{name}.")
-            case [dict() as first, *_]:
+            case [dict() as first, *_] if name == "trunks":  # other tables are values: a ladder, plans
                 yield from _leaves(first, f"{before}{name}.")
             case _:
                 yield f"{before}{name}"

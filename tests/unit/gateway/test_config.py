@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration: defaults serve, every typo is named, and the roster says which line is wrong."""
+"""The configuration: defaults serve, and every typo is named."""
 
 from pathlib import Path
 
 import pytest
 
-from core.errors import RosterError
-from gateway.config import Config, load, node_name, read_roster
+from gateway.config import Config, load, node_name
 from gateway.errors import ConfigError
 
 
@@ -86,66 +85,43 @@ def test_two_data_folders_of_one_machine_are_two_nodes(tmp_path: Path) -> None:
     assert node_name(Config(node="centre-1")) == "centre-1"
 
 
-ROSTER = "unit_id,call_sign,police_type,capabilities,county,organ\n"
+SOURCE = "[[mqtt.sources]]\nname = 'cars'\nfilter = 'cars/+'\ncodec = 'jt808'\n"
 
 
-def test_a_roster_is_read(tmp_path: Path) -> None:
-    path = written(tmp_path, ROSTER + "u1,Car 1,traffic,armed; boat,330302,Lucheng\nu2,,,,330304,\n")
+def test_the_ids_of_a_source_may_stand_in_a_file(tmp_path: Path) -> None:
+    ids = tmp_path / "cars.csv"
+    ids.write_text("foreign_id,unit_id,plate\n013900000001,P7,A\n 013900000002 ,P8,B\n", "utf-8-sig")
 
-    first, second = read_roster(path)
+    config = load(written(tmp_path, f"{SOURCE}units_file = '{ids}'"), {})
 
-    assert (first.unit_id, first.police_type, first.capabilities) == ("u1", "traffic", ("armed", "boat"))
-    assert (second.police_type, second.county) == ("patrol", "330304")
-
-
-def test_a_roster_may_tell_the_crew_and_the_end_of_the_shift(tmp_path: Path) -> None:
-    rows = "u1,330302,2,8:00\nu2,330302,, 20:30 \nu3,330302,,\n"
-
-    units = read_roster(written(tmp_path, "unit_id,county,crew,shift_end\n" + rows))
-
-    assert [(unit.crew, unit.shift_end) for unit in units] == [(2, "08:00"), (0, "20:30"), (0, "")]
-
-
-@pytest.mark.parametrize(
-    ("row", "said"),
-    [
-        ("two,20:00", "line 2: crew 'two' must be a number of officers"),
-        ("-1,20:00", "line 2: crew '-1' must be a number of officers"),
-        ("2,25:00", "line 2: shift_end '25:00' must be a local time such as 20:00"),
-        ("2,2026-07-01 20:00", "line 2: shift_end '2026-07-01 20:00' must be a local time such as 20:00"),
-    ],
-)
-def test_a_crew_or_a_shift_that_cannot_be_is_named(tmp_path: Path, row: str, said: str) -> None:
-    with pytest.raises(RosterError) as wrong:
-        read_roster(written(tmp_path, f"unit_id,county,crew,shift_end\nu1,330302,{row}\n"))
-
-    assert said in str(wrong.value)
+    assert config.mqtt.sources[0].units == {"013900000001": "P7", "013900000002": "P8"}
 
 
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ("u 1,,,,330302,\n", "line 2: unit_id 'u 1' must match"),
-        ("u1,,,,3303,\n", "line 2: county '3303' must be a six-digit"),
-        ("u1,,,,330302,\nu1,,,,330302,\n", "line 3: unit 'u1' is listed twice"),
-        ("u1\n", "line 2: county None"),
+        ("foreign_id,unit_id\n", "must name the columns foreign_id,unit_id, and an id must follow"),
+        ("id,unit\n1,P7\n", "must name the columns foreign_id,unit_id"),
+        ("foreign_id,unit_id\n1,P7\n1,P8\n", "line 3: foreign_id '1' is empty or listed twice"),
+        ("foreign_id,unit_id\n,P7\n", "line 2: foreign_id '' is empty or listed twice"),
+        ("foreign_id,unit_id\n1,P7\n2,P7\n", "unit 'P7' stands for two ids, '1' and '2'"),
+        ("foreign_id,unit_id\n1\n", "unit id '' must match"),
+        ("foreign_id,unit_id\n1,P\xff\n", "unit id 'Pÿ' must match"),
     ],
 )
-def test_a_wrong_line_of_the_roster_is_named(tmp_path: Path, rows: str, said: str) -> None:
-    with pytest.raises(RosterError) as wrong:
-        read_roster(written(tmp_path, ROSTER + rows))
+def test_a_file_of_ids_that_cannot_be_used_is_named(tmp_path: Path, rows: str, said: str) -> None:
+    ids = tmp_path / "cars.csv"
+    ids.write_text(rows, "utf-8")
+
+    with pytest.raises(ConfigError) as wrong:
+        load(written(tmp_path, f"{SOURCE}units_file = '{ids}'"), {})
 
     assert said in str(wrong.value)
+    assert "\n" not in str(wrong.value)
 
 
-def test_a_roster_without_the_columns_says_which(tmp_path: Path) -> None:
-    with pytest.raises(RosterError, match="must name the columns unit_id,call_sign"):
-        read_roster(written(tmp_path, "id;name\n1;2\n"))
-
-
-def test_a_roster_that_is_not_text_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "units.csv"
-    path.write_bytes(b"unit_id,county\n\xff\xfe,\n")
-
-    with pytest.raises(RosterError, match="cannot be read"):
-        read_roster(path)
+def test_a_wrong_source_is_told_as_any_other_table(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"in \[mqtt.sources\]: did you mean 'filter'"):
+        load(written(tmp_path, SOURCE + "filtr = 'x'"), {})
+    with pytest.raises(ConfigError, match="overlap: one message would be two"):
+        load(written(tmp_path, SOURCE + SOURCE.replace("'cars'", "'more'")), {})

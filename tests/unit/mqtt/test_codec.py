@@ -8,8 +8,9 @@ import pytest
 from core.effects import OrderUnit
 from core.ids import CountyCode, IncidentId, OrderId, UnitId
 from device_adapters import datum
+from device_adapters.fixes import Fix
 from device_adapters.mqtt import codec
-from device_adapters.mqtt.codec import Fix, WireError
+from device_adapters.mqtt.codec import WireError
 
 NOW_S = 1_700_000_000
 AT_NS = NOW_S * 1_000_000_000
@@ -27,7 +28,7 @@ def said(**fields: object) -> bytes:
 def test_a_position_becomes_integers_of_the_record() -> None:
     fix = position(said(lat=28.0123456, lon=120.6543217, vel=36, cog=271.25, seq=7, acc=5, batt=88))
 
-    assert fix == Fix(280_123_456, 1_206_543_217, NOW_S, 1_000, 27_125, 7)
+    assert fix == Fix(280_123_456, 1_206_543_217, NOW_S, 1_000, 27_125, 7, accuracy_m=5)
 
 
 def test_a_phone_with_owntracks_is_a_radio() -> None:

@@ -7,6 +7,8 @@ from structlog.testing import capture_logs
 
 from core.events import JunctionReported, UnitCalled, UnitReported
 from core.ids import CountyCode, UnitId
+from device_adapters.fixes.desk import RECORD
+from device_adapters.fixes.settings import FixSettings
 from device_adapters.mqtt.intake import Intake
 from device_adapters.mqtt.settings import MqttSettings
 
@@ -23,7 +25,7 @@ def intake() -> Intake:
 def test_a_position_waits_for_the_tick() -> None:
     desk = intake()
 
-    assert desk.read(POSITION, FIX, AT_NS) is None
+    assert desk.read(POSITION, FIX, AT_NS) == ()
     moved = desk.tick(AT_NS + 1)
 
     assert moved is not None
@@ -32,7 +34,7 @@ def test_a_position_waits_for_the_tick() -> None:
 
 
 def test_an_event_is_a_fact_at_once() -> None:
-    fact = intake().read("g110/v1/330302/units/u1/status", b'{"status":"available"}', AT_NS)
+    (fact,) = intake().read("g110/v1/330302/units/u1/status", b'{"status":"available"}', AT_NS)
 
     assert isinstance(fact, UnitReported)
 
@@ -50,7 +52,7 @@ def test_an_event_is_a_fact_at_once() -> None:
 def test_a_refusal_is_counted_by_reason(topic: str, payload: bytes, reason: str) -> None:
     desk = intake()
 
-    assert desk.read(topic, payload, AT_NS) is None
+    assert desk.read(topic, payload, AT_NS) == ()
     assert desk.statistics()[f"rejected_{reason}"] == 1
     assert desk.tick(AT_NS) is None
 
@@ -71,7 +73,7 @@ def test_late_and_duplicate_fixes_are_counted_and_not_shown() -> None:
 def test_an_emergency_with_a_broken_field_is_mended_and_counted() -> None:
     desk = intake()
 
-    fact = desk.read("g110/v1/330302/units/u1/event", b'{"event":"emergency","lat":"?"}', AT_NS)
+    (fact,) = desk.read("g110/v1/330302/units/u1/event", b'{"event":"emergency","lat":"?"}', AT_NS)
 
     assert isinstance(fact, UnitCalled)
     assert desk.statistics()["mended"] == 1
@@ -142,7 +144,7 @@ TRAFFIC = "g110/v1/330302/junctions/J-17/traffic"
 
 
 def test_a_junctions_delay_is_a_fact_in_wgs84() -> None:
-    fact = intake().read(TRAFFIC, b'{"lat":28.0,"lon":120.7,"delay_s":45.4,"tst":1699999990}', AT_NS)
+    (fact,) = intake().read(TRAFFIC, b'{"lat":28.0,"lon":120.7,"delay_s":45.4,"tst":1699999990}', AT_NS)
 
     assert fact == JunctionReported(
         at_ns=AT_NS,
@@ -170,7 +172,7 @@ def test_a_junctions_delay_is_a_fact_in_wgs84() -> None:
 def test_a_junctions_nonsense_is_refused_by_name(payload: bytes, reason: str) -> None:
     desk = intake()
 
-    assert desk.read(TRAFFIC, payload, AT_NS) is None
+    assert desk.read(TRAFFIC, payload, AT_NS) == ()
     assert desk.statistics()[f"rejected_{reason}"] == 1
 
 
@@ -179,6 +181,48 @@ def test_a_junction_that_talks_too_much_is_heard_every_thirty_seconds() -> None:
 
     heard = [desk.read(TRAFFIC, said, AT_NS + second * 1_000_000_000) for second in (0, 5, 29, 30, 31)]
 
-    assert [fact is not None for fact in heard] == [True, False, False, True, False]
-    assert desk.read(TRAFFIC.replace("17", "18"), said, AT_NS) is not None
+    assert [len(facts) == 1 for facts in heard] == [True, False, False, True, False]
+    assert desk.read(TRAFFIC.replace("17", "18"), said, AT_NS) != ()
     assert desk.statistics()["rejected_too_often"] == 3
+
+
+def test_a_clock_that_is_steadily_ahead_is_corrected_where_that_is_asked_for() -> None:
+    desk = Intake(
+        MqttSettings(fixes=FixSettings(correct_clocks=True)),
+        lambda: {UnitId("u1"): (4, CountyCode("330302"))},
+    )
+
+    for second in range(0, 600, 10):
+        payload = b'{"lat":28.0,"lon":120.7,"tst":%d}' % (1_700_000_000 + second + 900)
+        desk.read(POSITION, payload, AT_NS + second * 1_000_000_000)
+    moved = desk.tick(AT_NS)
+
+    assert desk.statistics()["rejected_future"] > 0
+    assert moved is not None
+    assert next(RECORD.iter_unpack(moved.data))[3] == 1_700_000_590
+
+
+def test_the_place_of_a_cry_for_help_is_never_gated() -> None:
+    desk = intake()
+    for second in range(5):
+        desk.read(POSITION, b'{"lat":28.0,"lon":120.7,"tst":%d}' % (1_700_000_000 + second), AT_NS)
+
+    (fact,) = desk.read(
+        "g110/v1/330302/units/u1/event",
+        b'{"event":"emergency","lat":39.9,"lon":116.4,"tst":1700000009}',
+        AT_NS,
+    )
+
+    assert isinstance(fact, UnitCalled)
+    assert (fact.lat, fact.lon) == (39.9, 116.4)
+
+
+def test_a_jump_is_counted_and_not_shown() -> None:
+    desk = intake()
+    for second, lat in enumerate((28.0, 28.0001, 28.0002, 29.0)):
+        desk.read(POSITION, b'{"lat":%f,"lon":120.7,"tst":%d}' % (lat, 1_700_000_000 + second), AT_NS)
+    moved = desk.tick(AT_NS)
+
+    assert desk.statistics()["fixes_jumped"] == 1
+    assert moved is not None
+    assert next(RECORD.iter_unpack(moved.data))[1] == 280_002_000

@@ -7,7 +7,7 @@ import io
 import numpy as np
 
 from device_adapters.simulated.counties import COUNTIES
-from device_adapters.simulated.fleet import fleet_chance, nets_of
+from device_adapters.simulated.crew import fleet_chance, nets_of
 from device_adapters.simulated.roads import roads_csv
 
 

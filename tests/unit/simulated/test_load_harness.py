@@ -86,3 +86,36 @@ def test_the_fixes_asked_for_are_spread_over_the_units() -> None:
     assert given.sip == [("127.0.0.1", 5060)]
     assert city.scenario.fix_every_s == (0.4, 0.4)
     assert city.sources == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--connections", "5"], "--connections: there are no radios without --mqtt"),
+        (["--fleet", "seeded:all"], "--fleet: there are no radios without --mqtt"),
+        (["--mqtt", "mqtt://h", "--connections", "99"], "50 units need at most one each"),
+        (["--mqtt", "mqtt://h", "--fleet", "buses"], "write --fleet taxi:FILE@SPEED"),
+        (["--mqtt", "mqtt://h", "--fleet", "taxi:none.csv@10"], "none.csv cannot be read"),
+        (["--mqtt", "mqtt://h", "--fleet", "taxi:x@1", "--fixes-per-s", "9"], "has its own"),
+        (["--mqtt", "mqtt://h", "--units", "20000", "--connections", "20000"], "at most 10000"),
+        (["--expect", "fast"], "write it like"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line_before_anything_is_dialled(
+    words: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--sip", "127.0.0.1:1", *words]) == 2
+
+    said = capsys.readouterr().err
+    assert why in said
+    assert said.count("\n") == 1
+
+
+def test_a_fleet_is_driven_as_asked_and_its_receivers_err_only_where_that_is_watched() -> None:
+    words = ["--sip", "127.0.0.1:1", "--fleet", "seeded:gaps", "--mqtt", "mqtt://h", "--mqtt5"]
+
+    unwatched = city_of(arguments().parse_args(words)).scenario
+    watched = city_of(arguments().parse_args([*words, "--redis", "redis://h", "--connections", "7"])).scenario
+
+    assert (unwatched.fleet.habits.kinds, unwatched.fleet.habits.noise_m) == (("gaps",), 0.0)
+    assert (watched.fleet.habits.noise_m, watched.connections, watched.mqtt5) == (2.0, 7, True)

@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 
 from device_adapters.simulated.counties import BY_CODE
-from device_adapters.simulated.fleet import CountyFleet, Report
+from device_adapters.simulated.crew import Habits
+from device_adapters.simulated.fleet import CountyFleet
 from device_adapters.simulated.roster import roster
+from device_adapters.simulated.sayings import Report
 from device_adapters.simulated.streets import distance_m
 
 LUCHENG = BY_CODE["330302"]
@@ -107,11 +109,101 @@ def test_the_same_order_twice_is_taken_once_but_a_new_version_is_taken() -> None
     assert county.repeated == 1
 
 
-def test_who_is_on_a_duty_declines_another_one() -> None:
+def test_a_second_order_waits_until_the_first_is_served() -> None:
     county, unit_id = fleet(), first_signer(fleet())
     county.order(unit_id, order("o1"), 1.0)
 
-    assert said(county.order(unit_id, order("o2"), 1.1), "acks", "ack") == ["declined"]
+    assert said(county.order(unit_id, order("o2"), 1.1), "acks", "ack") == ["delivered"]
+
+    acks = [
+        (ack["order_id"], ack["ack"])
+        for _, report in play(county, 400, start=1.1)
+        if report.kind == "acks" and (ack := msgspec.json.decode(report.payload))
+    ]
+    served = [("o1", step) for step in ("enroute", "on_scene", "clear")]
+    assert [ack for ack in acks if ack[1] != "signed"] == [*served, *(("o2", step) for _, step in served)]
+    assert {ack for ack in acks if ack[1] == "signed"} == {("o1", "signed"), ("o2", "signed")}
+
+
+def test_a_car_holds_four_orders_and_declines_the_fifth() -> None:
+    county, unit_id = fleet(), first_signer(fleet())
+
+    said_at_once = [said(county.order(unit_id, order(f"o{n}"), 1.0), "acks", "ack") for n in range(5)]
+
+    assert said_at_once == [["delivered"]] * 4 + [["declined"]]
+
+
+def test_an_order_told_again_louder_beeps_and_is_no_second_order() -> None:
+    county, unit_id = fleet(), first_signer(fleet())
+    county.order(unit_id, order(), 1.0)
+    louder = msgspec.json.encode({**msgspec.json.decode(order()), "alert": 1})
+
+    assert county.hear(unit_id, "orders", louder, 31.0) == []
+    assert county.hear(unit_id, "alerts", louder, 31.1) == []
+    assert (county.beeps, county.repeated) == (1, 1)
+    acks = [report for _, report in play(county, 400, start=1.0) if report.kind == "acks"]
+    assert said(acks, "acks", "ack") == ["signed", "enroute", "on_scene", "clear"]
+
+
+def test_an_alert_that_is_the_first_word_of_an_order_is_the_order() -> None:
+    county, unit_id = fleet(), first_signer(fleet())
+    louder = msgspec.json.encode({**msgspec.json.decode(order()), "alert": 2})
+
+    assert said(county.hear(unit_id, "alerts", louder, 1.0), "acks", "ack") == ["delivered"]
+
+
+def test_a_version_that_came_late_is_left_alone() -> None:
+    county, unit_id = fleet(), first_signer(fleet())
+    county.order(unit_id, order(version=2), 1.0)
+
+    assert county.order(unit_id, order(version=1), 1.1) == []
+    assert county.order(unit_id, order(version=1, cancelled=True), 1.2) == []
+    assert said([r for _, r in play(county, 60, start=1.2)], "acks", "version")[0] == 2
+
+
+def test_a_change_on_the_way_is_signed_and_the_car_arrives_once() -> None:
+    county, unit_id = fleet(compress=2.0), first_signer(fleet())
+    county.order(unit_id, order(), 1.0)
+    heard = play(county, 40, start=1.0)
+    assert said([r for _, r in heard], "acks", "ack") == ["signed", "enroute"]
+
+    county.order(unit_id, order(version=2), 40.0)
+    acks = [msgspec.json.decode(r.payload) for _, r in play(county, 900, start=40.0) if r.kind == "acks"]
+
+    assert [ack["ack"] for ack in acks] == ["signed", "enroute", "on_scene", "clear"]
+    assert {ack["version"] for ack in acks} == {2}
+
+
+def test_a_question_whether_they_are_well_is_answered_once_by_a_hand() -> None:
+    county = fleet()
+    for number in (1, 1, 2):
+        county.hear("LC-P-001", "prompts", b'{"prompt": %d}' % number, 1.0)
+
+    events = [(now, report) for now, report in play(county, 30, start=1.0) if report.kind == "event"]
+
+    assert said([report for _, report in events], "event", "event") == ["check_in"]
+    assert said([report for _, report in events], "event", "prompt") == [2]
+    assert 0.8 <= events[0][0] - 1.0 <= 20.0
+
+
+def test_buttons_are_pressed_at_the_rate_asked_for_and_never_by_default() -> None:
+    def presses(habits: Habits) -> int:
+        county = CountyFleet(
+            LUCHENG,
+            roster((LUCHENG,), 60, 5),
+            seed=5,
+            compress=20.0,
+            epoch_s=1_700_000_000,
+            fix_every_s=(30.0, 30.0),
+            habits=habits,
+        )
+        cries = said([report for _, report in play(county, 600)], "event", "event")
+        assert set(cries) <= {"emergency"}
+        assert county.pressed == len(cries)
+        return len(cries)
+
+    assert presses(Habits()) == 0
+    assert 35 <= presses(Habits(presses_per_h=6.0)) <= 90
 
 
 def test_a_cancelled_order_is_dropped_and_its_steps_with_it() -> None:

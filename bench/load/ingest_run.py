@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a fleet's positions cost the calls: one gateway, one run, calls all the time, positions in the middle third.
+
+`python -m bench.load.ingest_run --json FILE`: a real mosquitto with the limits of docs/run/mosquitto.conf, a real
+redis-server, the gateway as a process of its own; in this process callers, radios, a desk and a map on the wall.
+First all units report for a few seconds, so that they have a place; then calls are placed without positions,
+with them, and without again. The radios are on and make their positions all the time: this side costs the same in
+each part.
+"""
+
+import argparse
+import asyncio
+import gc
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from bench.load.harness import NOISE_M, UsageError, allow_files
+from bench.load.result import Radios, Spread, radios_of, spread
+from bench.machine import Others, machine
+from device_adapters.simulated.city import City, Scenario
+from device_adapters.simulated.counties import BY_CODE
+from device_adapters.simulated.crew import Habits
+from device_adapters.simulated.demand import Manner
+from device_adapters.simulated.fleets import FleetPlan
+from device_adapters.simulated.record import CallRecord
+from device_adapters.simulated.report import CityReport, to_18x
+from device_adapters.simulated.shown import ShownReport
+from gateway.demo.child import Gateway, GatewayFailedError, free_udp_port, gateway
+from gateway.demo.servers import Server, ServerFailedError, ServerMissingError, mosquitto_server, redis_server
+
+COUNTY = "330302"
+WARM_S = 10.0
+"Until all units have a place, and the storm of five thousand radios that were just switched on is over; a guess."
+PARTS = ("before", "with", "after")
+CONF = Path(__file__).parents[2] / "docs" / "run" / "mosquitto.conf"
+OURS = ("listener", "allow_anonymous", "password_file", "acl_file", "log_type", "connection_messages")
+"Lines of the shipped configuration that a private broker has its own of."
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A process during one part."""
+
+    cpu_share: float
+    "Of one core."
+    rss_mib: float
+    "At the end of the part."
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One third of the run."""
+
+    calls: int
+    fixes: int
+    invite_to_18x: Spread
+    processes: dict[str, Process]
+    "`gateway`, `mosquitto`, `redis`, `load` (this process)."
+
+
+class IngestResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole."""
+
+    suite: str = "ingest_run"
+    machine: dict[str, str]
+    asked: dict[str, float | str]
+    others_share: float
+    "What other programs took of all cores meanwhile."
+    parts: dict[str, Part]
+    p50_change: float | None
+    "INVITE to 18x with positions, against the mean of before and after: 0.2 is 20 % longer."
+    p99_change: float | None
+    gateway_rss_mib: dict[str, float]
+    "`start`: as the first position came; `end`: as the last call had ended."
+    positions: ShownReport
+    "Of the part with positions."
+    radios: Radios
+    placed: int
+    answered: int
+    failed: dict[str, int]
+    lost: int
+    duplicated: int
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for; `part_s` is the length of each third."""
+
+    units: int = 5_000
+    fixes_per_s: float = 5_000.0
+    rate: float = 35.0
+    part_s: float = 60.0
+    connections: int = 50
+    mqtt5: bool = False
+    seed: int = 110
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it; return 0, or 1 when a real part is missing or fails."""
+    line = argparse.ArgumentParser(
+        prog="python -m bench.load.ingest_run", description="Calls beside positions."
+    )
+    defaults = Plan()
+    line.add_argument("--units", type=int, default=defaults.units, metavar="N")
+    line.add_argument("--fixes-per-s", type=float, default=defaults.fixes_per_s, metavar="N")
+    line.add_argument("--rate", type=float, default=defaults.rate, metavar="CALLS/S")
+    line.add_argument(
+        "--seconds", type=float, default=defaults.part_s, metavar="N", help="of each of three parts"
+    )
+    line.add_argument("--connections", type=int, default=defaults.connections, metavar="N")
+    line.add_argument("--mqtt5", action="store_true")
+    line.add_argument("--json", type=Path, metavar="FILE")
+    given = line.parse_args(argv)
+    plan = Plan(
+        units=given.units,
+        fixes_per_s=given.fixes_per_s,
+        rate=given.rate,
+        part_s=given.seconds,
+        connections=min(given.connections, given.units),
+        mqtt5=given.mqtt5,
+    )
+    try:
+        allow_files(plan.connections)
+        with tempfile.TemporaryDirectory(prefix="gateway110-ingest-") as folder:
+            result = run(plan, Path(folder))
+    except (UsageError, ServerMissingError, ServerFailedError, GatewayFailedError) as error:
+        print(f"ingest_run: {error}", file=sys.stderr)
+        return 1
+    text = msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+    sys.stdout.write(text.decode())
+    if given.json is not None:
+        given.json.write_bytes(text)
+    return 0
+
+
+def run(plan: Plan, folder: Path) -> IngestResult:
+    """Start everything, measure, end everything."""
+    with ExitStack() as stack:
+        store = stack.enter_context(redis_server())
+        broker = stack.enter_context(mosquitto_server(broker_settings(), keep=False))
+        port = free_udp_port()
+        city = _city(plan, port, broker.url, store.url)
+        (folder / "units.csv").write_text(city.units_csv, "utf-8")
+        given = ["--redis", store.url, "--mqtt", broker.url, "--county", COUNTY, "--http", ""]
+        running = stack.enter_context(
+            gateway(
+                folder, *given, "--units", str(folder / "units.csv"), "--answer", "immediately", sip_port=port
+            )
+        )
+        running.wait_ready()
+        running.wait_log("kernels_ready")
+        facts, others = machine(), Others()
+        watch = _Watch(running, broker, store)
+        report = uvloop.run(_live(city, plan, watch))
+        return _result(plan, city, report, watch, facts, others.share())
+
+
+def broker_settings() -> str:
+    """Return the shipped broker's limits, for a private broker without passwords."""
+    kept = [
+        text
+        for text in CONF.read_text("utf-8").splitlines()
+        if text and not text.startswith("#") and text.split()[0] not in OURS
+    ]
+    return "\n".join([*kept, "persistence true", "persistence_location {folder}/", "allow_anonymous true"])
+
+
+def _city(plan: Plan, port: int, mqtt_url: str, redis_url: str) -> City:
+    every_s = plan.units / plan.fixes_per_s
+    return City(
+        plan.seed,
+        (BY_CODE[COUNTY],),
+        plan.units,
+        plan.rate,
+        WARM_S + len(PARTS) * plan.part_s,
+        (("127.0.0.1", port),),
+        mqtt_url,
+        redis_url,
+        scenario=Scenario(
+            manner=Manner(talk_s=1.0, even_talk=True, abandon_share=0.0),
+            arrivals="poisson",
+            fix_every_s=(every_s, every_s),
+            classify_share=0.0,
+            trunk_per_county=False,
+            mqtt5=plan.mqtt5,
+            fleet=FleetPlan(Habits(noise_m=NOISE_M)),
+            connections=plan.connections,
+            watch_positions=True,
+        ),
+    )
+
+
+class _Watch:
+    """Looks at the processes between the parts."""
+
+    def __init__(self, running: Gateway, broker: Server, store: Server) -> None:
+        self._pids = {
+            "gateway": running.pid,
+            "mosquitto": broker.pid,
+            "redis": store.pid,
+            "load": os.getpid(),
+        }
+        self.start_rss_mib = 0.0
+        self.bounds_s: list[float] = []
+        "When each part began, and when the last one ended; s of the monotonic clock."
+        self.parts: list[dict[str, Process]] = []
+        self.fixes: list[int] = []
+        self._cpu_s: dict[str, float] = {}
+
+    def look(self, city: City) -> None:
+        """Note what has been used since the last look, if this is not the first."""
+        now, before_s = time.monotonic(), self.bounds_s[-1] if self.bounds_s else 0.0
+        used = {name: cpu_s(pid) for name, pid in self._pids.items()}
+        if self._cpu_s:
+            self.parts.append(
+                {
+                    name: Process(
+                        cpu_share=round((used[name] - self._cpu_s[name]) / (now - before_s), 4),
+                        rss_mib=round(rss_mib(pid), 1),
+                    )
+                    for name, pid in self._pids.items()
+                }
+            )
+        self._cpu_s = used
+        self.bounds_s.append(now)
+        self.fixes.append(sum(radio.fixes for radio in city.radios))
+
+    @property
+    def gateway_rss_mib(self) -> float:
+        """Return what the gateway holds now."""
+        return round(rss_mib(self._pids["gateway"]), 1)
+
+
+async def _live(city: City, plan: Plan, watch: _Watch) -> CityReport:
+    gc.freeze()
+    async with asyncio.TaskGroup() as tasks:
+        living = tasks.create_task(city.run(), name="city")
+        await _until(lambda: city.callers.placed > 0, living)
+        watch.start_rss_mib = watch.gateway_rss_mib
+        await asyncio.wait((living,), timeout=WARM_S)
+        for part in PARTS:
+            for radio in city.radios:
+                radio.muted = part != "with"
+            if part == "with" and city.shown is not None:
+                city.shown.begin()
+            watch.look(city)
+            await asyncio.wait((living,), timeout=plan.part_s)
+        watch.look(city)
+    return living.result()
+
+
+async def _until(holds: Callable[[], bool], living: "asyncio.Task[CityReport]") -> None:
+    while not holds() and not living.done():
+        await asyncio.wait((living,), timeout=0.01)
+
+
+def _result(
+    plan: Plan, city: City, report: CityReport, watch: _Watch, facts: dict[str, str], others: float
+) -> IngestResult:
+    parts = {
+        name: _part(city.callers.records, watch, row) for row, name in enumerate(PARTS[: len(watch.parts)])
+    }
+    assert city.shown is not None, "who measures watches"
+    return IngestResult(
+        machine=facts,
+        asked=msgspec.to_builtins(plan),
+        others_share=round(others, 3),
+        parts=parts,
+        p50_change=_change(parts, "p50"),
+        p99_change=_change(parts, "p99"),
+        gateway_rss_mib={
+            "start": watch.start_rss_mib,
+            **{name: part.processes["gateway"].rss_mib for name, part in parts.items()},
+        },
+        positions=city.shown.report(),
+        radios=radios_of(city, report),
+        placed=report.placed,
+        answered=report.answered,
+        failed=report.failed,
+        lost=report.lost,
+        duplicated=report.duplicated,
+    )
+
+
+def _part(records: Iterable[CallRecord], watch: _Watch, row: int) -> Part:
+    begin_s, end_s = watch.bounds_s[row], watch.bounds_s[row + 1]
+    mine = [record for record in records if begin_s <= record.intended < end_s]
+    return Part(
+        calls=len(mine),
+        fixes=watch.fixes[row + 1] - watch.fixes[row],
+        invite_to_18x=spread(to_18x(mine)),
+        processes=watch.parts[row],
+    )
+
+
+def _change(parts: dict[str, Part], share: str) -> float | None:
+    figures: list[float | None] = [
+        getattr(parts[name].invite_to_18x, share) if name in parts else None for name in PARTS
+    ]
+    before, loaded, after = figures
+    if before is None or loaded is None or after is None:
+        return None
+    return round(2 * loaded / (before + after) - 1, 3)
+
+
+def cpu_s(pid: int) -> float:
+    """Return the seconds of CPU a process has used."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_mib(pid: int) -> float:
+    """Return what a process holds in memory."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main())
