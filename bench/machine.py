@@ -4,6 +4,7 @@
 import os
 import platform
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
@@ -33,15 +34,26 @@ def was_busy(facts: dict[str, str]) -> bool:
 class Others:
     """What all other programs take while we measure: the kernel's account less ours and our children's."""
 
-    def __init__(self) -> None:
+    def __init__(self, children: Iterable[int] = ()) -> None:
+        """`children`: process ids of those that live until the end; the kernel counts others once they have ended."""
+        self._children = tuple(children)
         self._began_s = time.monotonic()
-        self._busy_s, self._ours_s = _busy_s(), _ours_s()
+        self._busy_s, self._ours_s = _busy_s(), self._own_s()
 
     def share(self) -> float:
-        """Return their share of all cores since the start; children count once they have ended."""
+        """Return their share of all cores since the start."""
         elapsed_s = max(time.monotonic() - self._began_s, 1e-9) * (os.cpu_count() or 1)
-        theirs_s = _busy_s() - self._busy_s - (_ours_s() - self._ours_s)
+        theirs_s = _busy_s() - self._busy_s - (self._own_s() - self._ours_s)
         return min(1.0, max(0.0, theirs_s / elapsed_s))
+
+    def _own_s(self) -> float:
+        return _ours_s() + sum(cpu_s(pid) for pid in self._children)
+
+
+def cpu_s(pid: int) -> float:
+    """Return the seconds of CPU a living process has used."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _busy_s() -> float:

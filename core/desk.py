@@ -69,6 +69,7 @@ def _locate(state: State, fact: CommandGiven) -> None:
     incident = known(state, fact.incident_id)
     place = Location(lat=fact.lat, lon=fact.lon, source=DESK, address=fact.address)
     hear(state, incident, place, whose=DESK)
+    follow(state, incident, by_desk=True)
     placed(state, incident)
     lift(state, incident)
 

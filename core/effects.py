@@ -231,8 +231,8 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     uncertainty_m: float | None = None
     "How far the unit may have driven since its last position, at the speed it told with it."
     reckoned_m: float | None = None
-    """How far it is assumed to have driven on since then, along its course; by road no farther than the next junction.
-    None: the way is that from its last position."""
+    """How far it is assumed to have driven on since then, along its course. By road the time is counted no farther
+    along than the next junction. None: the way is that from its last position."""
     profile: str | None = None
     "What the road was driven as: `car`, `car_siren`, `boat`, …"
     live: bool | None = None

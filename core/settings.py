@@ -25,7 +25,8 @@ SINCE: Final[Mapping[str, int]] = MappingProxyType(
     {"lost_s": 600, "silent_cost_per_s": 1, "uncertainty_m_max": 5_000, "reckon_s_max": 15}
 )
 """What a configuration that is silent means today, where a field's own default is another. A field's default is what
-held before anybody could set it: a journal of that time is replayed with it, and decides as it did."""
+held before anybody could set it: a journal of that time is replayed with it, and ranks as it did. `ladder` needs no
+other: only its timers decide, and such a journal has none."""
 
 
 class PlanLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,8 +53,8 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     after_s: Positive
     "Counted from the issue; rungs at `sign_s` and later are never reached."
     do: Literal["re_alert", "second_channel", "duty_chief", "propose"]
-    """`re_alert` sends the order again, `second_channel` by the unit's other topic; `duty_chief` tells a desk; `propose`
-    ranks the units again, so that a desk sees who could go instead."""
+    """`re_alert` sends the order again, `second_channel` by the unit's other topic; `duty_chief` tells a desk;
+    `propose` ranks the units again, so that a desk sees who could go instead."""
     level: LevelOrNone = 0
     "0 is every level without rungs of its own."
 
@@ -197,8 +198,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ladder: Annotated[tuple[Rung, ...], msgspec.Meta(max_length=LADDER_MAX)] = LADDER
     "What is done before that about an order nobody signs."
     stack_max: dict[str, Positive] = {}
-    """{police type: orders a unit may have at once}, such as `traffic = 2`; others have one. Only a desk gives a second:
-    it waits its turn."""
+    """{police type: orders a unit may have at once}, such as `traffic = 2`; others have one. Only a desk gives a
+    second: it waits its turn."""
     unattended_close_s: Positive = 1800
     """An incident no unit is ordered to, whose callers have all gone (no place known, or hung up before the
     answer), is closed with a warning after this long."""

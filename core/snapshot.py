@@ -12,10 +12,11 @@ import numpy as np
 from core.callbacks.callback import Callback
 from core.calls.call import Call, Departed
 from core.dispatch.queue import DispatchQueue
+from core.effects import Emergency
 from core.engine import Engine
 from core.ids import CallId, CountyCode, IncidentId, Leg, UnitId
 from core.incidents.handlers import take_over
-from core.incidents.incident import Incident
+from core.incidents.incident import Cry, Incident
 from core.incidents.linking import index_anew
 from core.kernels import layout
 from core.orders.order import Order
@@ -159,11 +160,6 @@ def _fill(state: State, saved: Saved) -> None:
     state.orders = {order.order_id: order for order in saved.orders}
     state.units = {unit.entry.unit_id: unit for unit in saved.units}
     state.unit_ids = saved.unit_ids
-    state.crying = {
-        one.cry.said.unit_id: one.incident_id
-        for one in saved.incidents
-        if one.cry is not None and one.cry_stands
-    }
     state.watched = dict.fromkeys(saved.watched)
     state.counties, state.capabilities = saved.counties, saved.capabilities
     state.organs = saved.organs or [""]
@@ -200,6 +196,32 @@ def _fill(state: State, saved: Saved) -> None:
     if saved.format < 5:
         for unit in saved.units:
             history.begin(unit)
+            _let_stand(state, unit)
+    state.crying = {
+        one.cry.said.unit_id: one.incident_id
+        for one in saved.incidents
+        if one.cry is not None and one.cry_stands
+    }
+
+
+def _let_stand(state: State, unit: Unit) -> None:
+    """Let a cry for help stand of which an older program kept the incident and the unit's status, and no more."""
+    incident = state.incidents.get(unit.emergency)
+    if unit.status != "emergency" or incident is None:
+        return
+    said = Emergency(
+        incident_id=incident.incident_id,
+        unit_id=unit.entry.unit_id,
+        call_sign=unit.entry.call_sign,
+        event="man_down" if incident.category == "officer_man_down" else "emergency",
+        at_us=incident.opened_ns // 1000,
+        lat=incident.lat,
+        lon=incident.lon,
+        place="fix" if incident.located else "unknown",
+    )
+    incident.cry = Cry(said=said, head_start_ms=0)  # as its place in the queue was reckoned
+    if incident.unattended:
+        state.timers.setdefault(f"unattended:{incident.incident_id}", incident.opened_ns)
 
 
 def _fill_columns(state: State, saved: Saved) -> None:

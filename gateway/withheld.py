@@ -14,9 +14,12 @@ from core.ids import OrderId
 
 log = structlog.get_logger()
 
+WITHDRAWALS_MAX = 10_000
+"Kept at most, as many as the broker's adapter takes at once: while another leads for days each order here ends as one."
+
 
 class WithheldOrders:
-    """Keep orders back for a reason, and let them go. Bounded by the orders the engine has open."""
+    """Keep orders back for a reason, and let them go. Bounded by the orders the engine has open and WITHDRAWALS_MAX."""
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class WithheldOrders:
         self._why_not = why_not
         self._stands = stands
         self._kept: dict[OrderId, OrderUnit] = {}
+        self._withdrawals = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -48,10 +52,18 @@ class WithheldOrders:
         if kept is None:
             log.warning("order_withheld", order_id=order.order_id, reason=why_not)
         self._kept[order.order_id] = order
+        self._withdrawals += order.cancelled - (kept is not None and kept.cancelled)
+        self._make_room()
 
     def release(self) -> None:
         """Nothing forbids it any more: send what still stands, in order."""
-        kept, self._kept = self._kept, {}
+        kept, self._kept, self._withdrawals = self._kept, {}, 0
         for order in kept.values():
             if self._stands(order):
                 self._send(order)
+
+    def _make_room(self) -> None:
+        """Forget the oldest withdrawal beyond the limit; an open order never."""
+        if self._withdrawals > WITHDRAWALS_MAX:
+            del self._kept[next(name for name, order in self._kept.items() if order.cancelled)]
+            self._withdrawals -= 1

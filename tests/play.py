@@ -189,9 +189,8 @@ def ack(unit: str, order_id: str, second: float, what: Any, **fields: Any) -> Or
 
 def presses(unit: str, second: float, **fields: Any) -> UnitCalled:
     """The emergency button of a unit."""
-    return UnitCalled(
-        at_ns=at(second), unit_id=UnitId(unit), event="emergency", tst=int(NOON_S + second), **fields
-    )
+    said = {"tst": int(NOON_S + second), **fields}
+    return UnitCalled(at_ns=at(second), unit_id=UnitId(unit), event="emergency", **said)
 
 
 def command(name: str, second: float, **fields: Any) -> CommandGiven:

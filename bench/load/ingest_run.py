@@ -23,8 +23,8 @@ import msgspec
 import uvloop
 
 from bench.load.harness import NOISE_M, UsageError, allow_files
-from bench.load.result import Radios, Spread, radios_of, spread
-from bench.machine import Others, machine
+from bench.load.result import LATE_MS, Radios, Spread, radios_of, spread
+from bench.machine import OTHERS_SHARE, Others, cpu_s, machine
 from device_adapters.simulated.city import City, Scenario
 from device_adapters.simulated.counties import BY_CODE
 from device_adapters.simulated.crew import Habits
@@ -60,6 +60,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     calls: int
     fixes: int
     invite_to_18x: Spread
+    placed_late: Spread
+    "What of it is ours: this process was not there when the call was due. Ages of positions hold such waits, too."
     processes: dict[str, Process]
     "`gateway`, `mosquitto`, `redis`, `load` (this process)."
 
@@ -86,6 +88,7 @@ class IngestResult(msgspec.Struct, frozen=True, kw_only=True):
     failed: dict[str, int]
     lost: int
     duplicated: int
+    notes: tuple[str, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,8 +157,8 @@ def run(plan: Plan, folder: Path) -> IngestResult:
         )
         running.wait_ready()
         running.wait_log("kernels_ready")
-        facts, others = machine(), Others()
         watch = _Watch(running, broker, store)
+        facts, others = machine(), Others((running.pid, broker.pid, store.pid))
         report = uvloop.run(_live(city, plan, watch))
         return _result(plan, city, report, watch, facts, others.share())
 
@@ -284,7 +287,18 @@ def _result(
         failed=report.failed,
         lost=report.lost,
         duplicated=report.duplicated,
+        notes=tuple(notes(parts, others)),
     )
+
+
+def notes(parts: dict[str, Part], others_share: float) -> Iterable[str]:
+    """Say what makes these figures the machine's, or this tool's own."""
+    if others_share > OTHERS_SHARE:
+        yield f"other programs took {others_share:.0%} of all cores"
+    for name, part in parts.items():
+        late = part.placed_late.p99
+        if late is not None and late > LATE_MS:
+            yield f"{name}: this tool itself was late, p99 {late} ms; waits of calls and ages of positions hold it"
 
 
 def _part(records: Iterable[CallRecord], watch: _Watch, row: int) -> Part:
@@ -294,6 +308,7 @@ def _part(records: Iterable[CallRecord], watch: _Watch, row: int) -> Part:
         calls=len(mine),
         fixes=watch.fixes[row + 1] - watch.fixes[row],
         invite_to_18x=spread(to_18x(mine)),
+        placed_late=spread(max(0.0, record.sent - record.intended) for record in mine if record.sent),
         processes=watch.parts[row],
     )
 
@@ -306,12 +321,6 @@ def _change(parts: dict[str, Part], share: str) -> float | None:
     if before is None or loaded is None or after is None:
         return None
     return round(2 * loaded / (before + after) - 1, 3)
-
-
-def cpu_s(pid: int) -> float:
-    """Return the seconds of CPU a process has used."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def rss_mib(pid: int) -> float:

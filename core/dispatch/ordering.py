@@ -22,7 +22,8 @@ def seek_unit(state: State, incident: Incident) -> bool:
     """Put it in the queue for a unit, if it needs one and there is a place to send it to; True when it is new there."""
     if not incident.wants_unit or not any(missing(state, incident)):
         return False
-    state.drop_timer(f"unattended:{incident.incident_id}")
+    if not incident.unattended:
+        state.drop_timer(f"unattended:{incident.incident_id}")
     if incident.incident_id in state.incidents_waiting:
         return False
     pushed = state.incidents_waiting.push(

@@ -57,7 +57,8 @@ def incident_for(state: State, call: Call, fact: CallReceived, before: IncidentI
     moved = word is not None and _take_in(state, found, word)
     if opened and word is not None and (left is not None or not known or state.vague_places):
         tell_same(state, found, word.candidate.lat, word.candidate.lon, other=left, linked=known)
-    state.drop_timer(f"unattended:{found.incident_id}")
+    if not found.unattended:
+        state.drop_timer(f"unattended:{found.incident_id}")
     state.touch_incident(found)
     return found, moved
 
@@ -153,12 +154,13 @@ def caller_gone(state: State, call: Call) -> None:
 
 def watch_unattended(state: State, incident: Incident) -> None:
     """Set the clock on an incident that no caller and no unit holds open and that waits for no unit."""
-    if not incident.unattended:
+    key = f"unattended:{incident.incident_id}"
+    if not incident.unattended or (incident.cry_stands and key in state.timers):
         return
     settings = state.settings
     wait_s = settings.emergency_tell_s if incident.cry_stands else settings.unattended_close_s
     due_ns = state.now_ns + wait_s * NS_PER_S
-    state.set_timer(f"unattended:{incident.incident_id}", due_ns)
+    state.set_timer(key, due_ns)
 
 
 def unattended_due(state: State, fact: TimerFired) -> None:

@@ -112,7 +112,12 @@ class Incident(msgspec.Struct, kw_only=True):
 
     @property
     def unattended(self) -> bool:
-        """True when no caller and no unit holds it open and it does not wait for a unit."""
+        """True when no caller and no unit holds it open and it does not wait for a unit.
+
+        An officer in danger is alone until somebody is on the way.
+        """
+        if self.cry_stands:
+            return not self.active_orders
         return not (self.live_calls or self.active_orders or self.wants_unit)
 
     @property

@@ -142,6 +142,9 @@ def _take_of_older(state: State, order: Order, fact: OrderAcked) -> bool:
     if order.state in UNSIGNED and fact.ack in STATUS_AFTER:
         order.unconfirmed = True
     moved = move(state, order, fact.ack, fact.reason)
+    if moved and order.state == "clear":  # perhaps of a place where nobody waited
+        text = f"{order.unit_id} is clear of version {fact.version}, not {order.version}"
+        state.warn("change_unsigned", order.order_id, order.county, text, order.lat, order.lon)
     _tell_again(state, order, fact)
     return moved
 

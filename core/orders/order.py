@@ -57,6 +57,8 @@ class Order(msgspec.Struct, kw_only=True):
     "The rung it has come to, by its `after_s`."
     alert: int = 0
     "How many rungs it has come to."
+    reviewed: bool = False
+    "True once a desk has accepted its decline."
 
 
 def told(order: Order, decision: type[D], *, at_us: int, reason: str = "") -> D:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A desk's word about a decline. Nobody waits for it: the next unit goes at the decline.
 
-The newest declined order of each unit is kept for it, as long as its incident is open.
+The newest declined order of each unit is kept for it.
 """
 
 from core.dispatch.ordering import issue_again
@@ -25,10 +25,10 @@ def keep(state: State, order: Order) -> None:
 def review(state: State, order_id: OrderId, verdict: str, by: str) -> None:
     """Accept a decline, so that the unit stays passed over, or reject it, so that it is told again."""
     order = state.declined.get(order_id)
-    if order is None:
+    if order is None or order.reviewed:
         raise UnknownError(f"no declined order {order_id!r}")
     if verdict == "accepted":
-        del state.declined[order_id]
+        order.reviewed = True  # and still known: who drives all the same is told that it is over
         state.say(told(order, OrderUpdated, at_us=state.at_us, reason=f"decline accepted by {by}"))
     elif verdict == "rejected":
         _reject(state, order, by)

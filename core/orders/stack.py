@@ -23,7 +23,7 @@ STATUS_IN: dict[OrderState, UnitStatus] = {
     "on_scene": "on_scene",
 }
 "What a unit does whose turn to this order has come."
-ITS_OWN = frozenset({"emergency", "off_duty", "out_of_service"})
+ITS_OWN = frozenset({"emergency", "off_duty", "out_of_service", "transporting", "at_destination"})
 "What a unit says of itself and no order changes."
 
 
@@ -49,7 +49,8 @@ def drive_first(state: State, unit: Unit, order: Order) -> None:
     order.stacked, before.stacked = False, True
     state.touch_unit(unit)
     reason = f"{order.order_id} goes first"
-    state.say(told(before, OrderUpdated, at_us=state.at_us, reason=reason))
+    for one in (order, before):
+        state.say(told(one, OrderUpdated, at_us=state.at_us, reason=reason))
 
 
 def next_turn(state: State, unit: Unit) -> None:

@@ -10,13 +10,15 @@ from core.orders.order import Order, on_the_air, told
 from core.state import State
 
 
-def follow(state: State, incident: Incident) -> None:
+def follow(state: State, incident: Incident, *, by_desk: bool = False) -> None:
     """Send each of its open orders again that says something else than the incident does now.
 
-    A place that moved by no more than `place_moved_m` since the unit was told is the same place.
+    A place that moved by no more than `place_moved_m` since the unit was told is the same place, unless a desk has
+    just given it another address.
     """
     for order in orders_of(state, incident):
-        moved = _has_moved(state, order, incident)
+        named = by_desk and incident.address not in ("", order.address)
+        moved = named or _has_moved(state, order, incident)
         changed = [
             what
             for what, differs in (

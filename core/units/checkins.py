@@ -15,13 +15,16 @@ from core.orders.order import Order
 from core.settings import CheckIn, Settings
 from core.state import State
 from core.units.emergency import cry_out, last_known, sentence
+from core.units.history import said_s
 from core.units.unit import Unit
 from core.units.watch import Watch
 
 NS_PER_S = 1_000_000_000
 GRACE_S = 30  # to answer after the machine or the broker was away: as for a signature
+GRACES_MAX = 20  # since the last sign of life: what comes and goes all the time must hide nobody's silence
 ON_SCENE = frozenset({"on_scene", "transporting"})
 ASKED: frozenset[CheckInStage] = frozenset({"prompted", "missed", "unaccounted"})
+MISSED: frozenset[CheckInStage] = frozenset({"missed", "unaccounted"})
 PROMPT = "安全确认：请立即应答 Safety check: answer now"
 "Read by the officer."
 
@@ -86,9 +89,12 @@ def give_time(state: State) -> None:
         watch = unit.watch
         assert watch is not None, "who is watched has a watch"
         watch.told_away = False
+        due_ns = state.timers[f"checkin:{unit_id}"]
         soonest_ns = state.now_ns + GRACE_S * NS_PER_S
-        due_ns = max(soonest_ns, state.timers.get(f"checkin:{unit_id}", 0))
-        state.set_timer(f"checkin:{unit_id}", due_ns)
+        if due_ns < soonest_ns and watch.graces < GRACES_MAX:
+            watch.graces += 1
+            due_ns = soonest_ns
+            state.set_timer(f"checkin:{unit_id}", due_ns)
         if watch.stage in ASKED:
             _prompt(state, unit, watch, due_ns)
 
@@ -113,15 +119,21 @@ def _attend(state: State, unit: Unit) -> None:
             del state.watched[unit.entry.unit_id]
             state.drop_timer(f"checkin:{unit.entry.unit_id}")
             state.touch_unit(unit)
+            if watch.stage in MISSED and unit.status != "emergency":
+                silent_s = (state.now_ns - watch.heard_ns) // NS_PER_S
+                text = f"not asked any more, and not heard for {silent_s} s: call the officer"
+                _warn(state, unit, "officer_unaccounted", text)
         return
-    if watch is None or watch.incident_id != order.incident_id:
+    if watch is None:
         unit.watch = Watch(
             incident_id=order.incident_id, order_id=order.order_id, rule=rule, heard_ns=state.now_ns
         )
         state.watched[unit.entry.unit_id] = None
         state.touch_unit(unit)
         _wait(state, unit, rule.every_s)
-    elif watch.rule != rule:
+        return
+    watch.incident_id, watch.order_id = order.incident_id, order.order_id  # another order makes nobody heard
+    if watch.rule != rule:
         watch.rule = rule
         if watch.stage == "watched":
             due_ns = max(state.now_ns, watch.heard_ns + rule.every_s * NS_PER_S)
@@ -146,12 +158,13 @@ def _lives(state: State, unit: Unit, fact: UnitReported | UnitCalled | OrderAcke
         return False  # the machine's word
     if isinstance(fact, UnitCalled) and watch is not None and fact.prompt and fact.prompt == watch.prompt:
         return True
-    if not fact.tst:
+    at_s, now_s = said_s(unit, fact.tst), fact.at_ns // NS_PER_S
+    if not at_s:
         return changed or isinstance(fact, UnitCalled)
-    if (fact.tst, fact.seq) <= unit.alive:
+    if (at_s, fact.seq) <= unit.alive:
         return False
-    unit.alive = (fact.tst, fact.seq)
-    if watch is not None and fact.tst < fact.at_ns // NS_PER_S - watch.rule.every_s:
+    unit.alive = (min(at_s, now_s), fact.seq)
+    if watch is not None and at_s < now_s - watch.rule.every_s:
         state.count("check_in_old")
         return False
     return True
@@ -161,7 +174,7 @@ def _heard(state: State, unit: Unit) -> None:
     watch = unit.watch
     if watch is None:
         return
-    watch.heard_ns = state.now_ns
+    watch.heard_ns, watch.graces = state.now_ns, 0
     _wait(state, unit, watch.rule.every_s)
     if watch.stage != "watched":
         watch.stage = "watched"

@@ -20,6 +20,7 @@ from core.incidents.handlers import close, hear, open_incident, watch_unattended
 from core.incidents.incident import Cry, Incident
 from core.orders.handlers import cancel
 from core.state import State
+from core.units.history import CLOCK_SET_S, said_s
 from core.units.status import take_status
 from core.units.unit import EVENTS_KEPT, Unit
 
@@ -84,20 +85,26 @@ def called(state: State, fact: UnitCalled) -> None:
     if unit is None:
         raise UnknownError("a unit that is not on the roster")
     event = (fact.event, fact.tst, fact.seq)
+    dated = fact.tst >= CLOCK_SET_S  # a clock that was never set says the same after each start
     if fact.event == "emergency" or fact.event == "man_down":
-        if fact.tst and (event in unit.last_presses or event in unit.last_events):
+        if dated and (event in unit.last_presses or event in unit.last_events):
             state.count("event_doubled")  # delivered again, perhaps long after a desk ended it
             return
-        unit.last_presses = [*unit.last_presses, event][-EVENTS_KEPT:]
+        remember(unit, event)
         cry_out(state, unit, _told_by(state, unit, fact), fact.seq)
         return
-    if fact.tst and event in unit.last_events:
+    if dated and event in unit.last_events:
         state.count("event_doubled")
         return
     unit.last_events = [*unit.last_events, event][-EVENTS_KEPT:]
     if fact.event == "text":
         said = _told_by(state, unit, fact)
         state.warn("officer_text", unit.entry.unit_id, unit.entry.county, fact.text, said.lat, said.lon)
+
+
+def remember(unit: Unit, press: tuple[str, int, int]) -> None:
+    """Note a cry for help that was heard: a copy of it opens nothing."""
+    unit.last_presses = [*unit.last_presses, press][-EVENTS_KEPT:]
 
 
 def cry_out(state: State, unit: Unit, said: Emergency, seq: int = 0) -> None:
@@ -177,6 +184,7 @@ def end(state: State, unit: Unit, *, by: str, reason: str, status: UnitStatus | 
     """
     incident = state.incidents.get(state.crying.pop(unit.entry.unit_id, unit.emergency))
     claims, unit.claims = unit.claims, None
+    unit.heard_status = unit.heard_status or status is not None
     take_status(state, unit, status or claims or _afterwards(state, unit), source="desk")
     if incident is not None and incident.cry_stands:
         assert incident.cry is not None, "a cry that stands is one"
@@ -249,7 +257,8 @@ def _told_by(state: State, unit: Unit, fact: UnitCalled) -> Emergency:
     said = replace(said, tst=fact.tst, text=fact.text)
     if fact.lat is None or fact.lon is None:
         return said
-    age_s = float(max(0, state.now_ns // NS_PER_S - fact.tst)) if fact.tst else 0.0
+    at_s = said_s(unit, fact.tst)
+    age_s = float(max(0, state.now_ns // NS_PER_S - at_s)) if at_s else 0.0
     return replace(
         said, lat=fact.lat, lon=fact.lon, place="event", age_s=age_s, uncertainty_m=_doubt_m(age_s, 0.0)
     )

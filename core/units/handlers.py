@@ -11,7 +11,7 @@ from core.ids import UnitId
 from core.roads.sampling import learn
 from core.state import State
 from core.units.columns import FIX_DTYPE
-from core.units.emergency import called, claimed, follow, heard_again, holds
+from core.units.emergency import called, claimed, follow, heard_again, holds, remember
 from core.units.history import CLOCK_SET_S
 from core.units.machine import OURS
 from core.units.shifts import assume_by_shift
@@ -53,6 +53,8 @@ def reported(state: State, fact: UnitReported) -> None:
     unit.heard_status = True
     if repeated:
         hear_again(state, unit, tst=fact.tst, seq=fact.seq)
+        if fact.status == "emergency":  # its copy may come after a desk has ended it
+            remember(unit, ("emergency", fact.tst, fact.seq))
     elif fact.status == "emergency" and copy:
         heard_again(state, unit)
     elif fact.status == "emergency":

@@ -69,6 +69,11 @@ def begin(unit: Unit) -> None:
         unit.before = unit.status
 
 
+def said_s(unit: Unit, tst: int) -> int:
+    """Return when the unit said something, by our clock as far as its own is known; 0 when it has none."""
+    return tst - unit.clock_s if tst >= CLOCK_SET_S else 0
+
+
 def _same(known: Report, report: Report) -> bool:
     return (known.tst, known.seq, known.status) == (report.tst, report.seq, report.status)
 

@@ -95,6 +95,9 @@ def take_link(state: State, unit: Unit, link: Link) -> None:
 
 def assume(state: State, unit: Unit, status: Literal["available", "off_duty"]) -> None:
     """Say of a unit that never told a status what it is taken to do."""
+    if unit.reports:  # it has had orders
+        take_status(state, unit, status)
+        return
     unit.status = unit.before = status
     _show(state, unit)
 

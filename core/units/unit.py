@@ -38,7 +38,7 @@ class Unit(msgspec.Struct, kw_only=True):
     watch: Watch | None = None
     "Set while it is asked on scene whether it is well."
     alive: tuple[int, int] = (0, 0)
-    "(tst, seq) of its newest sign of life, by its own clock."
+    "(s, seq) of its newest sign of life, by its own clock as far as that is known to be right."
     out_of_turn: bool = False
     reports: list[Report] = []
     "The newest words about what it does, in the order in which they were made (core/units/history.py)."

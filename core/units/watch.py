@@ -20,5 +20,7 @@ class Watch(msgspec.Struct, kw_only=True):
     stage: CheckInStage = "watched"
     prompt: int = 0
     "Number of the question asked last."
+    graces: int = 0
+    "How often it had more time to answer because the machine or the broker was away."
     told_away: bool = False
     "True once the desk was told that the broker is away and nobody can answer."

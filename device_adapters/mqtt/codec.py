@@ -5,7 +5,7 @@ Every decoder raises `WireError(reason)` and nothing else. Unknown fields are le
 send more than we read.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -48,6 +48,7 @@ Reason = Literal[
 ]
 "Those from `no_unit` on are of foreign payloads (device_adapters.mqtt.wire)."
 SPEED_CM_S_MAX = 65_535
+SPEED_KM_H_MAX = SPEED_CM_S_MAX * 0.036
 DELAY_S_MAX = 3_600  # a longer wait is a closed road, and a desk closes roads
 TST_MAX = 2**32 - 1
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -108,7 +109,7 @@ class EventSaid(_Said, kw_only=True, gc=False):
 class CrySaid(_Said, kw_only=True, gc=False):
     """What must be left of an event when nothing else of it can be read."""
 
-    event: Literal["emergency", "man_down"]
+    event: Literal["emergency", "man_down", "check_in"]
 
 
 class LinkSaid(_Said, kw_only=True, gc=False):
@@ -196,9 +197,9 @@ def decode_position(payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: i
 
 
 def decode_status(payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: int) -> UnitReported:
-    """Return what the unit says it is doing."""
+    """Return what the unit says it is doing. A cry for help is never refused for its time."""
     said = _read(_STATUS, payload, unit_id)
-    tst = time_of(said.tst, at_ns, future_s_max)
+    tst, _ = _time_or_none(said.tst, at_ns, future_s_max, must=said.status == "emergency")
     return UnitReported(at_ns=at_ns, unit_id=unit_id, status=said.status, tst=tst, seq=said.seq)
 
 
@@ -207,16 +208,17 @@ def decode_event(
 ) -> tuple[UnitCalled, Reason | None]:
     """Return the event and, when part of it had to be left out, why.
 
-    An emergency or man-down is never refused for its time, its place or a broken field beside it: a
-    half-understood call is still a call. A text is.
+    An emergency, a man-down or the answer to a safety check is never refused for its time, its place or a broken
+    field beside it: a half-understood call is still a call. A text is.
     """
+    broken_why: Reason | None = None
     try:
         said = _read(_EVENT, payload, unit_id)
     except WireError as wrong:
         if wrong.reason == "wrong_unit":
             raise
-        cry = _read(_CRY, without_nan(payload), unit_id)
-        return UnitCalled(at_ns=at_ns, unit_id=unit_id, event=cry.event), wrong.reason
+        broken_why = wrong.reason
+        said = _salvaged(payload, unit_id, broken_why)
     must = said.event != "text"
     tst, late_why = _time_or_none(said.tst, at_ns, future_s_max, must=must)
     place, place_why = _place_or_none(said, must=must)
@@ -232,7 +234,30 @@ def decode_event(
         text=said.text,
         prompt=said.prompt,
     )
-    return fact, late_why or place_why
+    return fact, broken_why or late_why or place_why
+
+
+def _salvaged(payload: bytes, unit_id: UnitId, reason: Reason) -> EventSaid:
+    """Return what can be read of a cry, field by field: its time and number tell a copy, its place where to go."""
+    payload = _as_utf8(without_nan(payload))
+    try:
+        kept: dict[str, Any] = {"event": _read(_CRY, payload, unit_id).event}
+        fields = msgspec.json.decode(payload)
+    except WireError as wrong:
+        raise wrong if wrong.reason == "wrong_unit" else WireError(reason) from None
+    except (msgspec.DecodeError, RecursionError):  # beside the cry stands what cannot be read at all
+        fields = {}
+    for name in EventSaid.__struct_fields__:
+        if name not in fields:
+            continue
+        try:
+            msgspec.convert({**kept, name: fields[name]}, EventSaid)
+        except msgspec.ValidationError:
+            if name == "crs":  # whoever cannot say in which datum has not said where
+                kept |= {"lat": None, "lon": None}
+        else:
+            kept.setdefault(name, fields[name])
+    return msgspec.convert(kept, EventSaid)
 
 
 def decode_link(payload: bytes, unit_id: UnitId, at_ns: int) -> UnitLinked:
@@ -307,15 +332,25 @@ def _read(decoder: msgspec.json.Decoder[Json], payload: bytes, unit_id: UnitId) 
         said = decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise WireError("not_finite" if holds_nan(payload) else "unreadable") from None
-    for name in (said.unit, said.unit_id):
-        if name is not None and str(name) != unit_id:
-            raise WireError("wrong_unit")
+    if said.unit is not None or said.unit_id is not None:
+        for name in (said.unit, said.unit_id):
+            if name is not None and str(name) != unit_id:
+                raise WireError("wrong_unit")
     return said
 
 
 def without_nan(payload: bytes) -> bytes:
     """Return what many a library should have written instead of NaN and Infinity."""
     return payload.replace(b"NaN", b"null").replace(b"-Infinity", b"null").replace(b"Infinity", b"null")
+
+
+def _as_utf8(payload: bytes) -> bytes:
+    """Return UTF-8: who writes Chinese otherwise writes GB 18030."""
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return payload.decode("gb18030", errors="replace").encode()
+    return payload
 
 
 def holds_nan(payload: bytes) -> bool:
@@ -380,7 +415,7 @@ def speed_cm_s(vel_km_h: float | None) -> int:
     """Return cm/s for the record; none, negative and NaN are 0."""
     if vel_km_h is None or not vel_km_h > 0.0:
         return 0
-    return min(SPEED_CM_S_MAX, round(min(vel_km_h, 1e6) / 0.036))
+    return round(vel_km_h / 0.036) if vel_km_h < SPEED_KM_H_MAX else SPEED_CM_S_MAX
 
 
 def course_cdeg(cog: float | None) -> int:
@@ -394,4 +429,4 @@ def accuracy_m(acc: float | str | None) -> int:
     """Return metres, or 0 when nothing was said: some devices write 0 for it, some below 0, some a word."""
     if acc is None or isinstance(acc, str) or not acc > 0.0:
         return 0
-    return min(ACCURACY_M_MAX, max(1, round(min(acc, ACCURACY_M_MAX))))
+    return (round(acc) or 1) if acc < ACCURACY_M_MAX else ACCURACY_M_MAX

@@ -32,6 +32,7 @@ PHONE_DIGITS = 11  # a mainland mobile number; a JT/T 808 terminal is named by o
 TAIL = 4  # of a number that the log may show
 
 _OFF_AIR = "offline"
+_NOT_DIALLED = str.maketrans("", "", "+-.() ")
 
 
 class Route:
@@ -84,6 +85,8 @@ class Foreign:
         self._enrolled = enrolled
         self._presses = Presses()
         self._on_air: set[UnitId] = set()
+        self._radios: set[UnitId] = set()
+        "Units on the air by the contract's own word."
         self._routes: list[Route] = []
         self._by_topic: dict[str, tuple[Route, str] | None] = {}
         self.take(sources)
@@ -129,6 +132,10 @@ class Foreign:
                     refuse(shown(route.source.name, who), wrong.reason)
         route.counts["facts"] += len(facts)
         return facts, mended
+
+    def radio(self, told: UnitLinked) -> None:
+        """Note what a unit's own radio says of its link: no other device of the unit takes it off the air."""
+        self._radios.discard(told.unit_id) if told.link == _OFF_AIR else self._radios.add(told.unit_id)
 
     def redirected(self, order: OrderUnit) -> tuple[str, bytes] | None:
         """Return topic and payload of an order to a unit that a source brings its orders; None: the contract's."""
@@ -184,6 +191,9 @@ class Foreign:
                 return [msgspec.structs.replace(call, unit_id=unit_id)] if calls else []
             case UnitLinked(link=link):
                 self._on_air.discard(unit_id) if link == _OFF_AIR else self._on_air.add(unit_id)
+                if link == _OFF_AIR and unit_id in self._radios and route.id_of(unit_id) is None:
+                    route.counts["ignored_link"] += 1
+                    return []
                 return [msgspec.structs.replace(what, unit_id=unit_id)]
             case UnitReported() | UnitCalled() | OrderAcked():
                 return [msgspec.structs.replace(what, unit_id=unit_id)]
@@ -210,7 +220,8 @@ class Foreign:
 
 def shown(source: str, key: str) -> str:
     """Return how the log names a foreign id: of what may be somebody's number only the end."""
-    if key.isdigit() and len(key) >= PHONE_DIGITS:
+    digits = key.translate(_NOT_DIALLED)
+    if digits.isdigit() and len(digits) >= PHONE_DIGITS:
         key = f"…{key[-TAIL:]}"
     return f"{source}:{key}"
 

@@ -106,7 +106,8 @@ class Intake:
         if county != said.county:
             raise WireError("wrong_county")
         if said.leaf == topics.POSITION:
-            self._place(index, payload, said.unit_id, at_ns)
+            fix = codec.decode_position(payload, said.unit_id, at_ns, self._fix_future_s_max)
+            self._put(index, fix, at_ns)
             return None
         return self._event(said, payload, at_ns)
 
@@ -137,9 +138,6 @@ class Intake:
             del self._junction_at_ns[next(iter(self._junction_at_ns))]
         return fact
 
-    def _place(self, index: int, payload: bytes, unit_id: UnitId, at_ns: int) -> None:
-        self._put(index, codec.decode_position(payload, unit_id, at_ns, self._fix_future_s_max), at_ns)
-
     def _put(self, index: int, fix: Fix, at_ns: int) -> None:
         if self._batch.put(index, fix, at_ns) == "future":
             raise WireError("future")
@@ -149,7 +147,9 @@ class Intake:
             case "status":
                 return codec.decode_status(payload, said.unit_id, at_ns, self._future_s_max)
             case "link":
-                return codec.decode_link(payload, said.unit_id, at_ns)
+                link = codec.decode_link(payload, said.unit_id, at_ns)
+                self._foreign.radio(link)
+                return link
             case "acks":
                 return codec.decode_ack(payload, said.unit_id, at_ns, self._future_s_max)
             case leaf:

@@ -11,6 +11,9 @@ entry for each unit that ever pressed.
 
 APART_S = 60
 "A late report of a held button nearer to a known press than this belongs to it. A guess: radios report each minute."
+SILENCE_S = 180
+"""After so long without a report of it, a held button is a new press: that it was let go may never have reached us, and
+some devices never tell it. A guess: three reports of a radio."""
 PRESSES_KEPT = 8
 "Of one button; a backlog brings the ninth back as new."
 
@@ -42,6 +45,8 @@ class Presses:
             return True
         if tst == 0 or tst > seen.newest:
             before = max(seen.presses, key=_end) if seen.held else None
+            if before is not None and before[1] and tst - before[1] > SILENCE_S:
+                before = None
             seen.held = True
             seen.newest = max(seen.newest, tst)
         else:

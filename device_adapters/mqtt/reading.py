@@ -40,26 +40,42 @@ class BulkReader:
         self._bytes = spec.read_bytes
         self._rest_s = spec.rest_s
         self._loop = asyncio.get_running_loop()
+        self._sock: Any = None
+        self._rest: asyncio.TimerHandle | None = None
 
     def begin(self, sock: Any) -> None:  # noqa: ANN401
         """Read this socket from now on, instead of whoever reads it; from any thread."""
         self._loop.call_soon_threadsafe(self._arm, sock)
 
+    def look(self) -> None:
+        """Read what is there, rest or no rest."""
+        if self._sock is not None and self._inner.socket() is self._sock:
+            self._look(self._sock)
+
     def _arm(self, sock: Any) -> None:  # noqa: ANN401
+        self._sock, self._rest = sock, None
         number = sock.fileno()
         if self._inner.socket() is sock:  # else it is closed, and its number may be another's
             self._loop.add_reader(number, self._look, sock)
 
     def _look(self, sock: Any) -> None:  # noqa: ANN401
+        rested = self._rest
+        if rested is not None:  # a look during a rest ends it, or each would begin one more
+            rested.cancel()
+            self._rest = None
         try:
             empty = self._read(sock)
         except Exception as error:  # paho's decoders raise what they like: whatever it is ends the connection
             self._lost(error)
             return
         number = sock.fileno()
-        if empty and self._rest_s and self._inner.socket() is sock:
+        if self._inner.socket() is not sock:
+            return
+        if empty and self._rest_s:
             self._loop.remove_reader(number)
-            self._loop.call_later(self._rest_s, self._arm, sock)
+            self._rest = self._loop.call_later(self._rest_s, self._arm, sock)
+        elif rested is not None:
+            self._arm(sock)
 
     def _read(self, sock: Any) -> bool:  # noqa: ANN401
         """Read a good piece; return whether there is no more for now."""

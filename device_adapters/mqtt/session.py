@@ -75,6 +75,7 @@ class Line:
         self._ears = ears
         self._backoff = backoff
         self._client: aiomqtt.Client | None = None
+        self._reader: BulkReader | None = None
         self._receipts = Receipts(self._puback)
         self._stopped: asyncio.Future[None] | None = None
         self._stopping = False
@@ -118,6 +119,11 @@ class Line:
             self._cut_reason = reason
             give_up(self._client, aiomqtt.MqttError(reason))
 
+    def look(self) -> None:
+        """Read what has come by now, if the socket rests."""
+        if self._reader is not None and self.connected:
+            self._reader.look()
+
     def publish(self, message: Outgoing) -> int | None:
         """Publish at QoS 1; return the id that `answered` will name, or None when the line is down."""
         if self._client is None or not self.connected:
@@ -147,7 +153,7 @@ class Line:
             self.connected = False
             self._cut_reason = ""
             self._receipts.close()
-            self._client = None
+            self._client = self._reader = None
             drop(client)
 
     async def _come_up(self, client: aiomqtt.Client) -> None:
@@ -199,7 +205,9 @@ class Line:
         splitter = Splitter(
             mqtt5=spec.mqtt5, qos_max=1 if spec.lasting else 0, payload_bytes_max=settings.payload_bytes_max
         )
-        reader = BulkReader(inner, splitter, self._messages_came, lambda error: give_up(client, error), spec)
+        self._reader = reader = BulkReader(
+            inner, splitter, self._messages_came, lambda error: give_up(client, error), spec
+        )
 
         def connected(paho_: paho.Client, data: object, flags: paho.ConnectFlags, *rest: Any) -> None:  # noqa: ANN401
             self._session_kept = flags.session_present

@@ -14,6 +14,7 @@ from core.events import Datum
 from device_adapters.mqtt import topics
 from device_adapters.mqtt.codec import WireError
 from device_adapters.mqtt.wire import CODECS, CodecName, Dialect, SpeedUnit
+from device_adapters.mqtt.wire.fields import written_key
 from device_adapters.mqtt.wire.said import CODES
 from device_adapters.mqtt.wire.tetra import code_of
 
@@ -108,6 +109,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             yield "orders must hold {id}, and no wildcard"
         if not (self.units or self.units_file or self.prefix):
             yield "orders need units, units_file or prefix: else nobody knows which units it reaches"
+        for foreign in self.units:
+            if "+" in foreign or "#" in foreign:
+                yield f"no order can be sent to the id {foreign!r}: its topic would hold a wildcard"
         if overlap(self.orders.replace("{id}", "+"), self.filter):
             yield "orders would be heard by its own filter"
 
@@ -138,6 +142,10 @@ def wrong_units(units: Mapping[str, str]) -> Iterator[str]:
     """Tell what is wrong with a table {foreign id: unit id}."""
     by_unit: dict[str, str] = {}
     for foreign, unit in units.items():
+        try:
+            written_key(foreign)
+        except WireError:
+            yield f"no payload can name the id {foreign!r}"
         if not _UNIT.fullmatch(unit):
             yield f"unit id {unit!r} must match {_UNIT.pattern}"
         if unit in by_unit:
@@ -199,8 +207,9 @@ def _ordered_twice(one: Source, other: Source) -> str:
     if not (one.orders and other.orders):
         return ""
     for a, b in ((one, other), (other, one)):
+        theirs = set(b.units.values())
         for unit in a.units.values():
-            if unit in b.units.values() or (b.prefix and unit.startswith(b.prefix)):
+            if unit in theirs or (b.prefix and unit.startswith(b.prefix)):
                 return unit
         if a.prefix and b.prefix and a.prefix.startswith(b.prefix):
             return f"{a.prefix}…"

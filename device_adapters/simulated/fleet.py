@@ -28,8 +28,6 @@ TURNOUT_MEDIAN_S, SCENE_MEDIAN_S, DUTY_SIGMA = 25.0, 360.0, 0.5
 "Before compression. Guesses."
 DECLINE_SHARE = 0.03
 PATROL_LEGS = 40
-FIX_S_MIN = 0.1
-"After a stall a radio says where it is, not where it was."
 ABROAD_M = 60_000.0
 "Orders farther away than this are driven like orders without a place: a few streets."
 
@@ -172,7 +170,7 @@ class CountyFleet:
             due, _, unit, step, duty, leg = heapq.heappop(self._agenda)
             if step is Step.FIX:
                 reports += self._positions(unit, self.where(unit.unit_id, now), now)
-                self._plan(max(due + unit.every_s, now + FIX_S_MIN), unit, Step.FIX)
+                self._plan(self._next_turn(due, unit.every_s, now), unit, Step.FIX)
             elif step is Step.PRESS:
                 reports += self._press(unit, now)
             elif step is Step.ANSWER:
@@ -265,6 +263,11 @@ class CountyFleet:
         for unit in self._units.values():
             self._plan(float(self._rng.uniform(0, unit.every_s)), unit, Step.FIX)
             self._plan_press(unit, 0.0)
+
+    @staticmethod
+    def _next_turn(due: float, every_s: float, now: float) -> float:
+        """Return when a radio speaks next: a stall of ours costs it turns, or all would speak in chorus ever after."""
+        return due + every_s * ((now - due) // every_s + 1)
 
     def _parked(self, unit: RosterUnit, streets: Streets, every_s: float, row: int) -> Unit:
         corner = int(self._rng.integers(len(streets.lat)))

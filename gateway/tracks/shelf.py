@@ -24,6 +24,7 @@ class Shelf:
     def __init__(self, folder: Path, node: str, days_kept: int) -> None:
         self._folder = folder
         self._node = re.sub(r"[^A-Za-z0-9._-]", "_", node)
+        self._unfinished = re.compile(rf"{re.escape(self._node)}-\d+\.parquet\.tmp")
         self._days_kept = days_kept
 
     def part(self, first_at_ns: int) -> Path:
@@ -40,8 +41,9 @@ class Shelf:
         oldest = (date.fromisoformat(today) - timedelta(days=self._days_kept)).isoformat()
         gone = 0
         for folder in sorted(self._days()):
-            for unfinished in folder.glob(f"{self._node}-*.parquet.tmp"):
-                unfinished.unlink(missing_ok=True)
+            for part in folder.glob("*.parquet.tmp"):
+                if self._unfinished.fullmatch(part.name):
+                    part.unlink(missing_ok=True)
             if folder.name < oldest:
                 for part in folder.glob("*.parquet*"):
                     part.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ The loop only puts bytes into a line. A disk that is slow or refuses costs rows,
 is no part of any decision, and the accepted fixes of each tick are in the journal too.
 """
 
+import contextlib
 import os
 import queue
 import threading
@@ -94,7 +95,8 @@ class Tracks:
     # On the thread
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        with contextlib.suppress(OSError):  # forbidden where docs/run/gateway.service holds
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         self._tidy(day_of(self._clock.wall_ns()))
         held = bytearray()
         due_s = 0.0

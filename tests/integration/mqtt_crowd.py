@@ -40,10 +40,15 @@ class Radios:
         self.client.connect("127.0.0.1", port, keepalive=4)
         self.client.loop_start()
 
-    def say(self, unit: str, leaf: str, payload: dict[str, object]) -> None:
-        """Publish at QoS 1, now or when the broker is back."""
+    def say(self, unit: str, leaf: str, payload: dict[str, object] | bytes) -> None:
+        """Publish, now or when the broker is back: positions at QoS 0, everything else at QoS 1."""
+        octets = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        self.say_at(f"g110/v1/{COUNTY}/units/{unit}/{leaf}", octets, qos=0 if leaf == "position" else 1)
+
+    def say_at(self, topic: str, payload: bytes, qos: int) -> None:
+        """Publish anything anywhere."""
         self.said += 1
-        self.client.publish(f"g110/v1/{COUNTY}/units/{unit}/{leaf}", json.dumps(payload), qos=1)
+        self.client.publish(topic, payload, qos=qos)
 
     def listen(self) -> None:
         """Subscribe to every unit's orders."""

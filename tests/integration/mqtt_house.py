@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -121,6 +122,23 @@ async def say(server: Server, leaf: str, *sayings: dict[str, object], qos: int =
     async with radio(server) as unit:
         for saying in sayings:
             await unit.publish(f"{UNIT}/{leaf}", json.dumps(saying), qos=qos)
+
+
+def write_passwords(folder: Path) -> None:
+    """Write the broker's password file; each user's password is the name."""
+    book = folder / "passwd"
+    book.touch()
+    for name in ("gateway", "u1", "u2"):
+        subprocess.run(["mosquitto_passwd", "-b", str(book), name, name], check=True)
+
+
+def example_configuration() -> str:
+    """Return docs/run/mosquitto.conf for a broker in a folder of its own; it must not write where others live."""
+    text = (DOCS_RUN / "mosquitto.conf").read_text("utf-8").replace("listener 1883 127.0.0.1", "")
+    for folder in ("/etc/mosquitto", "/var/lib/mosquitto"):
+        text = text.replace(folder, "{folder}")
+    text = text.replace("{folder}/gateway110.acl", str(DOCS_RUN / "mosquitto.acl"))
+    return text.replace("{folder}/gateway110.passwd", "{folder}/passwd").replace("log_dest syslog", "")
 
 
 def fix(tst: int) -> dict[str, object]:

@@ -127,6 +127,7 @@ def test_check_tells_of_each_neighbour_hides_passwords_and_leaves_nothing_behind
         "roads": "ok",
         "lookup": "ok",
         "pyvoip": "ok",
+        "tracks": "ok",
         "voice": "ok",
         "http": "ok",
     }

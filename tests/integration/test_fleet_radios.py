@@ -18,7 +18,7 @@ from device_adapters.simulated.fleet import CountyFleet
 from device_adapters.simulated.radios import Radio
 from device_adapters.simulated.roster import roster
 from gateway.demo.servers import Server, ServerMissingError, mosquitto_server
-from tests.integration.test_mqtt_acl import write_passwords
+from tests.integration.mqtt_house import write_passwords
 from tests.waiting import until
 
 pytestmark = pytest.mark.real

@@ -3,9 +3,7 @@
 
 import asyncio
 import json
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +17,12 @@ from tests.integration.mqtt_house import (
     WAIT_S_MAX,
     Disk,
     adapter_for,
+    example_configuration,
     order,
     radio,
     serving,
     until,
+    write_passwords,
 )
 
 pytestmark = pytest.mark.real
@@ -40,13 +40,6 @@ def guarded() -> Iterator[Server]:
         pytest.skip(str(missing))
     with server as running:
         yield running
-
-
-def write_passwords(folder: Path) -> None:
-    book = folder / "passwd"
-    book.touch()
-    for name in ("gateway", "u1", "u2"):
-        subprocess.run(["mosquitto_passwd", "-b", str(book), name, name], check=True)
 
 
 async def forge(server: Server, name: str, leaf: str) -> None:
@@ -100,14 +93,8 @@ async def test_the_second_channel_reaches_a_unit_and_no_other_with_all_that_an_o
 
 
 def test_the_example_configuration_is_one_the_broker_takes() -> None:
-    text = (DOCS_RUN / "mosquitto.conf").read_text("utf-8").replace("listener 1883 127.0.0.1", "")
-    for folder in ("/etc/mosquitto", "/var/lib/mosquitto"):
-        text = text.replace(folder, "{folder}")
-    text = text.replace("{folder}/gateway110.acl", str(DOCS_RUN / "mosquitto.acl"))
-    text = text.replace("{folder}/gateway110.passwd", "{folder}/passwd").replace("log_dest syslog", "")
-
     try:
-        example = mosquitto_server(text, prepare=write_passwords, keep=False)
+        example = mosquitto_server(example_configuration(), prepare=write_passwords, keep=False)
     except ServerMissingError as missing:
         pytest.skip(str(missing))
     with example as server:

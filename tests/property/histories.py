@@ -74,8 +74,8 @@ STATUSES: tuple[UnitStatus, ...] = (
     *("out_of_service", "emergency", "dispatched", "available"),  # `dispatched` is ours: refused
 )
 ACKS: tuple[Ack, ...] = (
-    *("delivered", "signed", "signed", "enroute", "on_scene", "clear"),
-    *("signed", "declined", "delivered", "clear", "signed", "enroute"),
+    *("delivered", "signed", "on_scene", "enroute", "on_scene", "clear"),
+    *("signed", "declined", "on_scene", "clear", "signed", "enroute"),
 )
 EVENTS: tuple[Event, ...] = ("emergency", "man_down", "text", "check_in")
 CHECK_INS = (
@@ -363,7 +363,7 @@ def _timer(state: State, second: float, n: int, m: int) -> TimerFired:
         soonest = [timer for timer in soonest if not timer[0].startswith("rung:")] or soonest
     if m in (6, 7):  # an insistent caller is seldom on the line for long
         soonest = [timer for timer in soonest if timer[0].startswith("doubt:")] or soonest
-    if m in (4, 5):  # nothing heard between two of them: else nobody would be missed
+    if m in (4, 5) or m > 7:  # nothing heard between two of them: else nobody would be missed
         soonest = [timer for timer in soonest if timer[0].startswith("checkin:")] or soonest
     key, due_ns = soonest[n // 3 % len(soonest)]
     now_ns = at(second)

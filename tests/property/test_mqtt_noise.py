@@ -7,46 +7,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ids import CountyCode, UnitId
+from core.ids import UnitId
 from device_adapters.fixes.desk import RECORD
 from device_adapters.mqtt.intake import Intake
 from device_adapters.mqtt.settings import MqttSettings
+from tests.property.mqtt_noise import NOW_S, ROSTER, UNITS, hostile, payloads, topics
 
-NOW_S = 1_700_000_000
 AT_NS = NOW_S * 1_000_000_000
-UNITS = tuple(UnitId(f"u{i}") for i in range(8))
-ROSTER = {unit: (i, CountyCode("330302")) for i, unit in enumerate(UNITS)}
-LEAVES = ("position", "status", "event", "link", "acks", "orders", "")
-
-topics = st.one_of(
-    st.text(max_size=60),
-    st.builds(
-        lambda county, unit, leaf: f"g110/v1/{county}/units/{unit}/{leaf}",
-        st.sampled_from(["330302", "330303", "33030x", "+"]),
-        st.one_of(st.sampled_from(UNITS), st.text(max_size=40)),
-        st.sampled_from(LEAVES),
-    ),
-)
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=6,
-)
-fields = st.dictionaries(
-    st.sampled_from(
-        "lat lon tst vel cog seq crs unit unit_id status event link ack order_id version text reason".split()
-    ),
-    st.one_of(
-        anything,
-        st.sampled_from(["emergency", "signed", "available", "online", "gcj02", "bd09", "u1", NOW_S]),
-    ),
-)
-payloads = st.one_of(
-    st.binary(max_size=200),
-    fields.map(lambda said: json.dumps(said).encode()),
-    st.binary(min_size=8_193, max_size=8_200),
-    st.integers(1, 8_000).map(lambda n: b"[" * n),
-)
 
 
 def accounted(desk: Intake) -> int:
@@ -74,6 +41,17 @@ def test_noise_becomes_a_fact_or_a_counted_refusal(messages: list[tuple[str, byt
         assert -1_800_000_000 <= lon_e7 <= 1_800_000_000
         assert tst <= NOW_S + 120
         assert course < 36_000
+
+
+@given(st.lists(st.tuples(st.sampled_from(UNITS), hostile(NOW_S)), max_size=20))
+def test_what_is_wrong_is_refused_whoever_says_it(said: list[tuple[UnitId, tuple[str, bytes]]]) -> None:
+    desk = Intake(MqttSettings(), lambda: ROSTER)
+
+    for unit, (leaf, payload) in said:
+        assert desk.read(f"g110/v1/330302/units/{unit}/{leaf}", payload, AT_NS) == ()
+
+    assert accounted(desk) == len(said)
+    assert desk.tick(AT_NS) is None
 
 
 good = st.fixed_dictionaries(

@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Callable
 
 from hypothesis import given
+from msgspec.structs import asdict, replace
 
 from core.effects import OrderIssued, OrderUnit, OrderUpdated, WarningRaised
 from core.events import CommandGiven, NeighbourBack, TimerFired
 from core.orders.ladder import GRACE_S_MAX, UNSIGNED
 from core.orders.machine import FINAL
+from core.orders.order import told
 from core.settings import LADDER
 from tests.play import at, starts
 from tests.property.order_histories import NS_PER_S, STACK_MAX, Life, World, lives, some_lives
@@ -80,6 +82,18 @@ def test_what_was_issued_is_open_or_its_end_was_told(life: Life) -> None:
                 assert "order_unsigned" in world.warned[effect.order_id]
             if isinstance(effect, OrderUpdated) and effect.state == "declined":
                 assert "order_declined" in world.warned[effect.order_id]
+
+    _live(life, look)
+
+
+@given(lives())
+def test_what_was_told_last_of_an_open_order_is_how_it_stands(life: Life) -> None:
+    def look(world: World) -> None:
+        for name, order in world.state.orders.items():
+            last = world.last[name]
+            now = told(order, OrderUpdated, at_us=last.at_us, reason=last.reason)
+            now = replace(now, deadline=last.deadline)  # time given after an outage is not told
+            assert {field: getattr(last, field) for field in now.__struct_fields__} == asdict(now)
 
     _live(life, look)
 

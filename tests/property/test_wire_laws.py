@@ -15,7 +15,7 @@ from device_adapters import datum
 from device_adapters.fixes import Fix
 from device_adapters.mqtt.codec import Reason, WireError
 from device_adapters.mqtt.intake import Intake
-from device_adapters.mqtt.presses import Presses
+from device_adapters.mqtt.presses import SILENCE_S, Presses
 from device_adapters.mqtt.settings import MqttSettings
 from device_adapters.mqtt.sources import Source, overlap
 from device_adapters.mqtt.wire import CODECS, CodecName
@@ -206,14 +206,16 @@ def test_a_doubled_report_calls_nobody_anew(reports: list[tuple[int, int, bool]]
 
 
 @given(st.lists(st.tuples(st.integers(1, 10_000), st.booleans()), max_size=40, unique_by=lambda one: one[0]))
-def test_in_order_a_button_calls_at_each_rising_edge_and_only_there(states: list[tuple[int, bool]]) -> None:
-    presses, before = Presses(), False
+def test_in_order_a_button_calls_at_each_rising_edge_and_after_silence(
+    states: list[tuple[int, bool]],
+) -> None:
+    presses, held_at = Presses(), -SILENCE_S
     for tst, held in sorted(states):
         if held:
-            assert presses.held("P7", tst) == (not before)
+            assert presses.held("P7", tst) == (tst - held_at > SILENCE_S)
         else:
             presses.free("P7", tst)
-        before = held
+        held_at = tst if held else -SILENCE_S
 
 
 def test_an_old_press_out_of_a_backlog_is_heard_once() -> None:

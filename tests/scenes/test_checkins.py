@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from core import snapshot
-from core.effects import Effect, PromptUnit
+from core.effects import Effect, PromptUnit, WarningRaised
 from core.events import NeighbourBack, NeighbourGone, OrderAcked, UnitCalled, UnitReported
 from core.ids import CallId, UnitId
 from core.settings import CheckIn
@@ -217,6 +217,31 @@ def test_what_a_radio_kept_and_sends_late_was_done_then() -> None:
     assert play.engine.state.counts["check_in_old"] == 1
 
 
+def test_a_radio_whose_clock_is_known_to_be_slow_is_heard_as_it_speaks() -> None:
+    play = on_scene()
+    for second, status in ((20, "transporting"), (40, "on_scene"), (60, "transporting"), (80, "on_scene")):
+        late = reports("u1", second - 600, status)
+        play >> msgspec.structs.replace(late, at_ns=at(second))
+
+    assert due_s(play) == 380
+
+
+def test_a_radio_whose_clock_was_never_set_can_say_that_all_is_well() -> None:
+    play = on_scene() >> fires(TIMER, 310)
+
+    play >> says("check_in", 320, tst=1000)
+
+    assert due_s(play) == 620
+
+
+def test_a_clock_that_was_ahead_shuts_out_no_later_word() -> None:
+    play = on_scene() >> says("check_in", 20, tst=int(NOON_S + 130))
+
+    play >> says("check_in", 60)
+
+    assert due_s(play) == 360
+
+
 def test_an_answer_that_names_the_question_counts_whatever_its_clock_says() -> None:
     play = on_scene() >> fires(TIMER, 310)
     (asked,) = prompts(play.effects)
@@ -251,6 +276,43 @@ def test_a_cry_for_help_ends_the_watch_and_its_end_begins_it_anew() -> None:
     assert due_s(play) == 500
 
 
+@pytest.mark.parametrize(
+    "why",
+    [
+        command("incident.close", 410, incident_id="i4"),
+        command("incident.level", 410, incident_id="i4", level=3, category="theft"),
+        command("order.cancel", 410, order_id="o6"),
+        starts(410),
+        msgspec.structs.replace(reports("u1", 60, "clearing"), at_ns=at(410)),
+    ],
+    ids=["closed", "graded down", "cancelled", "other settings", "kept by the radio"],
+)
+def test_who_is_missed_is_not_forgotten_with_the_order(why: Any) -> None:
+    play = on_scene() >> fires(TIMER, 310) >> fires(TIMER, 340)
+
+    play >> why
+
+    assert (watch_of(play), due_s(play)) == (None, None)
+    warned = play.last("warning.raised")
+    assert (warned.kind, warned.subject) == ("officer_unaccounted", "u1")
+    assert warned.text.endswith("not asked any more, and not heard for 400 s: call the officer")
+
+
+def test_an_order_that_is_the_next_makes_nobody_heard() -> None:
+    play = Play(checkins=(CheckIn(every_s=300, warn_s=30, escalate_s=90),), stack_max={"patrol": 2})
+    play >> roster("u1") >> moved(1, (0, 100, 0)) >> call("a", 2) >> answered("a", 4)
+    play >> ack("u1", "o5", 10, "on_scene") >> call("b", 20, spot=(3000, 0))
+    play >> command("order.accept", 22, incident_id="i7", unit_id="u1")
+    second = play.last("order.issued").order_id
+    play >> fires(TIMER, 310) >> fires(TIMER, 340)
+
+    play >> ack("u1", second, 350, "on_scene", tst=int(NOON_S + 30))
+
+    watch = watch_of(play)
+    assert watch is not None
+    assert (watch.stage, watch.incident_id, watch.order_id) == ("missed", "i7", second)
+
+
 # Away
 
 
@@ -279,6 +341,28 @@ def test_who_was_asked_before_the_broker_went_is_asked_again_and_has_time() -> N
     (again,) = prompts(play.effects)
     assert (again.prompt, again.deadline) == (asked.prompt, NOON_S + 372)
     _ = play >> fires(TIMER, 372) << Shows("warning.raised", kind="check_in_missed")
+
+
+@pytest.mark.parametrize("machine", [False, True], ids=["the broker", "the gateway"])
+def test_what_comes_and_goes_all_the_time_keeps_nobody_from_being_missed(machine: bool) -> None:
+    play = on_scene() >> fires(TIMER, 310)
+    told = []
+
+    for second in range(320, 1520, 20):
+        due = due_s(play)
+        assert due is not None
+        if due <= second:
+            play >> fires(TIMER, second)
+            told += [effect for effect in play.effects if isinstance(effect, WarningRaised)]
+        if machine:
+            play >> starts(second + 5, checkins=RULES)
+        else:
+            play >> NeighbourGone(at_ns=at(second + 3), name="mqtt")
+            play >> NeighbourBack(at_ns=at(second + 5), name="mqtt")
+
+    assert [one.kind for one in told][:2] == ["check_in_missed", "officer_unaccounted"]
+    play >> says("check_in", 1520)
+    assert due_s(play) == 1820
 
 
 def test_a_restart_gives_time_and_forgets_nobody() -> None:

@@ -3,6 +3,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from core import snapshot
@@ -16,6 +17,7 @@ from tests.play import (
     NOON_S,
     Play,
     Shows,
+    abandoned,
     ack,
     answered,
     at,
@@ -100,6 +102,18 @@ def test_the_place_the_press_itself_tells_goes_before_the_last_fix() -> None:
     said = play.last("warning.raised").emergency
     assert (said.place, said.lat, said.lon, said.age_s) == ("event", lat, lon, 0.0)
     assert play.last("order.issued").unit_id == "u3", "800 m east is nearest to it"
+
+
+def test_a_place_told_by_a_clock_that_is_years_behind_is_a_place_of_now() -> None:
+    rolled_over_s = int(NOON_S + 5) - 1_024 * 7 * 86_400
+    (lat, lon), (later_lat, later_lon) = place(700, 0), place(1700, 0)
+
+    play = city() >> presses("u1", 5, lat=lat, lon=lon, tst=rolled_over_s)
+
+    said = play.last("warning.raised").emergency
+    assert (said.place, said.age_s, said.uncertainty_m) == ("event", 0.0, 20.0)
+    play >> presses("u1", 65, lat=later_lat, lon=later_lon, tst=rolled_over_s + 60)
+    assert (incident_of(play, "u1").lat, incident_of(play, "u1").lon) == (later_lat, later_lon)
 
 
 def test_a_radio_that_is_off_the_air_is_told_beside_the_cry() -> None:
@@ -309,6 +323,15 @@ def test_after_the_end_a_unit_is_back_at_the_order_it_was_on() -> None:
     assert status_of(play, "u1") == "on_scene"
 
 
+def test_what_a_desk_says_at_the_end_counts_for_more_than_the_roster() -> None:
+    play = city() >> presses("u1", 5) >> ends("u1", 300, status="off_duty")
+
+    other = RosterUnit(unit_id=UnitId("u1"), county=LUCHENG, call_sign="Car 1")
+    play >> RosterLoaded(at_ns=at(400), units=(other,))
+
+    assert status_of(play, "u1") == "off_duty"
+
+
 def test_a_desk_that_sets_the_unit_ends_it_too() -> None:
     play = city() >> presses("u1", 5)
 
@@ -365,6 +388,28 @@ def test_an_officer_to_whom_nobody_goes_is_told_again_each_minute() -> None:
         )
 
     assert incident_of(play, "u1").cry_stands
+
+
+@pytest.mark.parametrize("policy", ["automatic", "confirm"])
+def test_an_officer_for_whom_nobody_is_free_or_nobody_was_chosen_is_told_again_each_minute(
+    policy: str,
+) -> None:
+    play = Play(dispatch=policy) >> roster("u1", "u2") >> moved(1, (0, 0, 0), (1, 900, 0))
+    if policy == "automatic":
+        play >> reports("u2", 2, "out_of_service")
+    play >> presses("u1", 5)
+    name = incident_of(play, "u1").incident_id
+    play >> call("a", 20) >> answered("a", 30) >> abandoned("a", 40)
+
+    for second in (65, 125):
+        play >> fires(f"unattended:{name}", second)
+        _ = play << Shows("warning.raised", kind="officer_alone", subject="u1")
+
+    play >> moved(129, (1, 900, 0)) >> reports("u2", 130, "available")
+    if policy == "confirm":
+        play >> command("order.accept", 131, incident_id=name, unit_id=UnitId("u2"))
+    _ = play << Shows("order.issued", unit_id="u2", incident_id=name)
+    assert f"unattended:{name}" not in play.engine.state.timers
 
 
 def test_a_full_table_of_incidents_closes_others_and_no_officers() -> None:
@@ -455,6 +500,27 @@ def test_a_press_after_the_end_is_a_new_cry() -> None:
     assert incident_of(play, "u1").incident_id == "i7"
 
 
+def test_a_radio_without_a_clock_is_heard_again_though_it_says_the_same_after_each_start() -> None:
+    first, again = (
+        UnitCalled(at_ns=at(second), unit_id=UnitId("u1"), event="emergency", tst=30, seq=1)
+        for second in (5, 4000)
+    )
+
+    play = city() >> first >> ends("u1", 300) >> again
+
+    assert incident_of(play, "u1").cry_stands
+
+
+def test_the_status_beside_a_press_is_the_same_cry_and_its_copy_opens_nothing() -> None:
+    beside = UnitReported(at_ns=at(6), unit_id=UnitId("u1"), status="emergency", tst=int(NOON_S + 5), seq=2)
+    play = city() >> reports("u1", 2, "available") >> presses("u1", 5, seq=1) >> beside
+    play >> ends("u1", 300) >> reports("u1", 310, "available")
+
+    play >> msgspec.structs.replace(beside, at_ns=at(320))
+
+    assert not play.engine.state.crying
+
+
 def test_a_press_that_comes_late_is_heard_whatever_the_unit_said_since() -> None:
     play = city() >> reports("u1", 300, "available")
 
@@ -477,6 +543,22 @@ def test_a_cry_for_help_survives_a_restart_and_a_roster_without_the_unit() -> No
     play >> starts(60) >> roster("u2", "u3") >> reports("u1", 70, "available")
 
     assert incident_of(play, "u1").cry_stands
+    _ = play >> ends("u1", 80) << Shows("incident.updated", incident_id="i4", outcome="emergency_over")
+
+
+def test_a_cry_for_help_that_an_older_program_heard_stands_until_a_desk_ends_it() -> None:
+    play = city() >> presses("u1", 5)
+    saved: dict[str, Any] = msgspec.msgpack.decode(snapshot.take(play.engine))
+    for one in saved["incidents"]:
+        del one["cry"]
+    restored = snapshot.restore(msgspec.msgpack.encode({**saved, "format": 4}))
+    assert restored is not None
+    play.engine = restored
+    assert "unattended:i4" not in restored.state.timers, "somebody is on the way"
+
+    play >> starts(60) >> ack("u2", "o4", 70, "clear")
+
+    _ = play << Shows("warning.raised", kind="officer_alone", subject="u1")
     _ = play >> ends("u1", 80) << Shows("incident.updated", incident_id="i4", outcome="emergency_over")
 
 

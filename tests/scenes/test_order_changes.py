@@ -56,6 +56,19 @@ def test_a_step_of_the_place_is_not_worth_another_version_and_many_steps_are() -
     _ = play << Shows("order", version=2)
 
 
+def test_an_address_that_a_desk_gives_goes_to_the_unit_though_the_place_is_the_same() -> None:
+    play = ordered() >> ack("u1", "o5", 4, "enroute")
+    lat, lon = place(0, 0)
+
+    play >> command("incident.locate", 5, incident_id=I4, lat=lat, lon=lon, address="Renmin Lu 5")
+
+    _ = play << Shows("order", order_id="o5", version=2, lat=lat, lon=lon, address="Renmin Lu 5")
+    play >> command("incident.locate", 6, incident_id=I4, lat=lat, lon=lon, address="Renmin Lu 5")
+    play.nothing("order")
+    play >> located(20, 7)
+    play.nothing("order")
+
+
 @pytest.mark.parametrize("change", [{"level": 1}, {"category": "robbery"}])
 def test_an_order_follows_the_level_and_the_category(change: dict[str, object]) -> None:
     play = ordered()
@@ -137,6 +150,22 @@ def test_a_decline_of_the_older_version_counts_and_the_newer_one_is_withdrawn() 
     )
 
 
+def test_who_is_clear_of_the_older_version_may_have_been_at_the_wrong_place_and_the_desk_hears_it() -> None:
+    play = ordered() >> ack("u1", "o5", 5, "on_scene") >> located(400, 6)
+
+    _ = (
+        play
+        >> ack("u1", "o5", 60, "clear", version=1)
+        << Shows(
+            "warning.raised", kind="change_unsigned", subject="o5", text="u1 is clear of version 1, not 2"
+        )
+        << Shows("incident.updated", state="closed", outcome="handled")
+    )
+    knowing = ordered() >> ack("u1", "o5", 5, "on_scene") >> located(400, 6)
+    knowing >> ack("u1", "o5", 60, "clear", version=2)
+    knowing.nothing("warning.raised")
+
+
 def test_a_version_nobody_has_answered_is_sent_again_after_a_restart() -> None:
     play = ordered() >> ack("u1", "o5", 4, "delivered") >> located(400, 5)
 
@@ -213,6 +242,12 @@ def test_who_acts_on_what_it_declined_is_told_that_it_is_over() -> None:
     _ = play >> ack("u1", "o5", 7, "enroute") << Shows("order", order_id="o5", version=2, cancelled=True)
     play >> ack("u1", "o5", 8, "delivered", version=2)
     play.nothing("order")
+
+
+def test_an_accepted_decline_is_still_known_when_the_unit_drives_all_the_same() -> None:
+    play = ordered() >> ack("u1", "o5", 5, "declined") >> review("accepted", 6)
+
+    _ = play >> ack("u1", "o5", 7, "enroute") << Shows("order", order_id="o5", version=2, cancelled=True)
 
 
 def test_both_sides_of_a_diversion_are_told_and_the_one_left_waits_at_its_own_age() -> None:

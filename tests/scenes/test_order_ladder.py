@@ -2,7 +2,7 @@
 """The ladder: what is done about an order nobody signs, before it is given to another unit."""
 
 from core import snapshot
-from core.effects import OrderUnit, OrderUpdated, WarningRaised
+from core.effects import Decision, OrderUnit, OrderUpdated, WarningRaised
 from core.events import NeighbourBack, NeighbourGone
 from core.ids import IncidentId, OrderId, UnitId
 from core.settings import Rung
@@ -148,6 +148,29 @@ def test_a_snapshot_of_a_version_without_a_ladder_goes_on_with_one() -> None:
     play >> starts(50)
 
     assert orders(play >> fires("rung:o5", 80)) == [("o5", 1)]
+
+
+def test_a_journal_without_rungs_is_decided_alike_with_any_ladder() -> None:
+    days = []
+    for policy in ({}, {"ladder": ()}):
+        play, told = town(**policy), list[object]()
+        for fact in (
+            *(
+                call("a", 2),
+                answered("a", 3),
+                NeighbourGone(at_ns=at(20), name="mqtt"),
+                fires("sign:o5", 183),
+            ),
+            *(NeighbourBack(at_ns=at(200), name="mqtt"), starts(210, **policy)),
+            *(moved(239, (0, 100, 0), (1, 900, 0)), fires("sign:o5", 240)),
+            *(ack("u2", "o11", 250, "signed"), ack("u2", "o11", 900, "clear")),
+        ):
+            play >> fact
+            told += [one for one in play.effects if isinstance(one, Decision | OrderUnit)]
+        days.append(told)
+
+    assert days[0] == days[1]
+    assert any(isinstance(one, OrderUpdated) and one.state == "clear" for one in days[0])
 
 
 def ordered() -> Play:

@@ -5,8 +5,8 @@ import pytest
 
 from core import snapshot
 from core.events import RosterLoaded, RosterUnit
-from core.ids import UnitId
-from tests.play import LUCHENG, Play, Shows, at, call, fires, moved, reports
+from core.ids import OrderId, UnitId
+from tests.play import LUCHENG, Play, Shows, answered, at, call, command, fires, moved, reports
 
 MIN = 60
 
@@ -40,6 +40,17 @@ def test_it_comes_on_duty_when_its_shift_begins_and_goes_off_when_it_ends() -> N
     _ = play >> fires("shift:u1", begins_s) << Shows("set_timer", due_ns=at(begins_s + 60 * MIN))
     _ = play << Shows("unit.updated", status="available", assumed=True)
     _ = play >> fires("shift:u1", begins_s + 60 * MIN) << Shows("unit.updated", status="off_duty")
+
+
+def test_who_had_orders_goes_off_duty_when_the_shift_ends_and_not_before() -> None:
+    play = Play() >> listed(shift_start="08:00", shift_end="17:00") >> moved(1, (0, 100, 0))
+    play >> call("a", 2) >> answered("a", 3) >> command("order.cancel", 10, order_id=OrderId("o5"))
+    ends_s = 6 * MIN + 40
+    _ = play << Shows("unit.updated", status="available", status_at_us=at(10) // 1000)
+
+    play >> fires("shift:u1", ends_s)
+
+    _ = play << Shows("unit.updated", status="off_duty", status_at_us=at(ends_s) // 1000)
 
 
 def test_a_unit_that_is_off_duty_by_its_shift_is_not_sent() -> None:

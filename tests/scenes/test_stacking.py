@@ -3,8 +3,10 @@
 
 from typing import Any
 
+import pytest
+
 from core import snapshot
-from core.events import Fact, RosterLoaded, RosterUnit
+from core.events import Fact, RosterLoaded, RosterUnit, UnitStatus
 from core.ids import OrderId, UnitId
 from tests.play import LUCHENG, Play, Shows, ack, answered, at, call, command, fires, moved, reports, starts
 
@@ -82,11 +84,22 @@ def test_where_the_unit_drives_to_is_what_it_works_on() -> None:
     _ = (
         play
         >> ack("t1", "o10", 20, "on_scene")
-        << Shows("order.updated", order_id="o10", state="on_scene")
+        << Shows("order.updated", order_id="o10", state="on_scene", stacked=False)
         << Shows("order.updated", order_id="o6", state="enroute", stacked=True, reason="o10 goes first")
         << Shows("unit.updated", unit_id="t1", status="on_scene", order_ids=("o10", "o6"))
     )
     _ = play >> ack("t1", "o10", 300, "clear") << Shows("order.updated", order_id="o6", reason="its turn")
+    assert play.engine.state.units[T1].status == "enroute"
+
+
+@pytest.mark.parametrize("farther", ["transporting", "at_destination"])
+def test_a_turn_that_comes_takes_nobody_back_from_what_it_has_come_to(farther: UnitStatus) -> None:
+    play = stacked() >> reports("t1", 20, farther)
+
+    _ = play >> ack("t1", "o6", 30, "clear") << Shows("order.updated", order_id="o10", reason="its turn")
+    assert play.engine.state.units[T1].status == farther
+
+    play >> ack("t1", "o10", 40, "enroute")
     assert play.engine.state.units[T1].status == "enroute"
 
 

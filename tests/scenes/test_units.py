@@ -173,6 +173,26 @@ def test_more_capabilities_than_there_are_bits_stop_nothing() -> None:
     _ = play << Shows("order.issued", unit_id="able", incident_id="i7")
 
 
+def test_capabilities_that_no_roster_names_any_more_leave_room_for_new_ones() -> None:
+    def listed(*capabilities: str) -> RosterLoaded:
+        units = enumerate((name,) for name in capabilities)
+        return RosterLoaded(
+            at_ns=at(0),
+            units=tuple(
+                RosterUnit(unit_id=UnitId(f"u{n}"), county=LUCHENG, capabilities=able) for n, able in units
+            ),
+        )
+
+    play = Play(needs={"drowning": ("boat",)}) >> listed("dog", *(f"old{n}" for n in range(60)))
+
+    play >> listed("dog", *(f"new{n}" for n in range(59)), "boat")
+
+    play >> moved(1, (0, 100, 0), (60, 900, 0)) >> call("a", 2)
+    play >> command("call.classify", 3, call_id=CallId("c5"), category="drowning")
+    _ = play >> answered("a", 4) << Shows("order.issued", unit_id="u60")
+    assert play.engine.state.counts["capability_ignored"] == 0
+
+
 def test_nobody_is_taken_to_have_a_capability_beyond_the_last_bit() -> None:
     many = tuple(f"skill{n}" for n in range(100))
     able = RosterUnit(unit_id=UnitId("able"), county=LUCHENG, capabilities=many)

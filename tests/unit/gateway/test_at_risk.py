@@ -14,7 +14,7 @@ from gateway.at_risk import CallsAtRisk
 from gateway.clock import SystemClock
 from gateway.journal import rescue
 from gateway.pipeline import Pipeline
-from gateway.withheld import WithheldOrders
+from gateway.withheld import WITHDRAWALS_MAX, WithheldOrders
 from tests.play import call
 
 
@@ -112,3 +112,22 @@ def test_an_order_kept_back_leaves_when_the_lead_is_ours_if_it_is_still_meant(se
 
     assert sent == [order("o1"), order("o3", 2, cancelled=True), withdrawal, order("o4")]
     assert len(withheld) == 0
+
+
+def test_withdrawals_that_wait_for_a_verdict_that_does_not_come_have_an_end(sent: list[Effect]) -> None:
+    why_not = ["another leads"]
+    withheld = WithheldOrders(sent.append, lambda: why_not[0], lambda kept: True)
+    for again in range(3):  # withdrawn, and told again: a decline that a desk rejects
+        withheld.take(order("open", 2 * again, cancelled=True))
+        withheld.take(order("open", 2 * again + 1))
+    for n in range(WITHDRAWALS_MAX + 5):
+        withheld.take(order(f"o{n}"))
+        withheld.take(order(f"o{n}", 2, cancelled=True))
+    assert len(withheld) == WITHDRAWALS_MAX + 1
+
+    why_not[0] = ""
+    withheld.release()
+
+    assert sent[:2] == [order("open", 5), order("o5", 2, cancelled=True)], (
+        "the oldest went, of withdrawals alone"
+    )

@@ -103,6 +103,15 @@ def test_a_status_becomes_a_fact() -> None:
     assert (fact.unit_id, fact.status, fact.tst, fact.seq, fact.at_ns) == (U1, "on_scene", NOW_S, 3, AT_NS)
 
 
+def test_the_status_emergency_is_not_refused_for_a_clock_that_is_ahead() -> None:
+    ahead = b'"tst":99999999999,"seq":3}'
+    fact = codec.decode_status(b'{"status":"emergency",' + ahead, U1, AT_NS, 120)
+
+    assert (fact.status, fact.tst, fact.seq) == ("emergency", 0, 3)
+    with pytest.raises(WireError, match="future"):
+        codec.decode_status(b'{"status":"available",' + ahead, U1, AT_NS, 120)
+
+
 def test_a_status_nobody_knows_is_refused() -> None:
     with pytest.raises(WireError, match="unreadable"):
         codec.decode_status(b'{"status":"asleep","tst":1}', U1, AT_NS, 120)
@@ -122,6 +131,7 @@ def test_an_emergency_keeps_its_place_and_words() -> None:
         (b'{"event":"emergency","tst":99999999999}', "future"),
         (b'{"event":"man_down","tst":1700000000,"lat":0,"lon":0}', "null_island"),
         (b'{"event":"emergency","tst":"noon","lat":[]}', "unreadable"),
+        (b'{"event":"emergency","seq":1' + b"0" * 5_000 + b"}", "unreadable"),
         (b'{"event":"emergency","lat":NaN,"lon":NaN}', "not_finite"),
     ],
 )
@@ -130,6 +140,32 @@ def test_an_emergency_is_never_refused_for_what_stands_beside_it(payload: bytes,
 
     assert fact.event in {"emergency", "man_down"}
     assert (fact.lat, fact.lon, why) == (None, None, left_out)
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason", "kept"),
+    [
+        (b'"seq":4,"lat":NaN,"lon":NaN,"text":"knife","prompt":7', "not_finite", (4, None, None, "knife", 7)),
+        (b'"seq":null,"lat":28.0,"lon":120.7,"text":"knife"', "unreadable", (0, 28.0, 120.7, "knife", 0)),
+        (b'"seq":4,"lat":28.0,"lon":120.7,"crs":3,"text":null', "unreadable", (4, None, None, "", 0)),
+        (b'"seq":4,"lat":28.0,"lon":120.7,"text":"\xb5\xb6"', "unreadable", (4, 28.0, 120.7, "刀", 0)),
+    ],
+)
+@pytest.mark.parametrize("event", ["emergency", "man_down", "check_in"])
+def test_of_a_cry_with_a_broken_field_the_others_are_kept(
+    event: str, broken: bytes, reason: str, kept: tuple[object, ...]
+) -> None:
+    payload = b'{"event":"%s","tst":1700000000,%s}' % (event.encode(), broken)
+
+    fact, why = codec.decode_event(payload, U1, AT_NS, 120)
+
+    assert (fact.event, fact.seq, fact.lat, fact.lon, fact.text, fact.prompt) == (event, *kept)
+    assert (fact.tst, why) == (1_700_000_000, reason)
+
+
+def test_a_text_with_a_broken_field_is_refused() -> None:
+    with pytest.raises(WireError, match="not_finite"):
+        codec.decode_event(b'{"event":"text","text":"hi","lat":NaN}', U1, AT_NS, 120)
 
 
 def test_an_emergency_in_anothers_name_is_refused() -> None:

@@ -139,12 +139,16 @@ def test_what_cannot_be_used_is_counted_by_reason(
 def test_an_unknown_id_is_logged_once_and_of_a_number_only_the_end() -> None:
     desk = intake(CARS)
     with capture_logs() as logs:
-        for phone in ("013911112222", "013911112222", "short", "013911112222"):
+        for phone in ("013911112222", "013911112222", "short", "013911112222", "+86-13911113333"):
             desk.read("jt808/x/up", said({**jt808(REPORT), "header": {"msg_id": 512, "phone": phone}}), AT_NS)
 
     told = [(entry["unit_id"], entry["reason"]) for entry in logs]
-    assert told == [("cars:…2222", "unknown_id"), ("cars:short", "unknown_id")]
-    assert desk.statistics()["source_cars_rejected_unknown_id"] == 4
+    assert told == [
+        ("cars:…2222", "unknown_id"),
+        ("cars:short", "unknown_id"),
+        ("cars:…3333", "unknown_id"),
+    ]
+    assert desk.statistics()["source_cars_rejected_unknown_id"] == 5
 
 
 def test_what_is_not_for_us_is_counted_by_name_and_is_no_refusal() -> None:
@@ -187,6 +191,18 @@ def test_a_button_that_each_report_shows_again_calls_once_for_each_press() -> No
     assert (call.unit_id, call.event, call.tst, call.seq) == ("P7", "emergency", NOON - 58, 9)
     assert (call.lat, call.lon) == pytest.approx((lat, lon), abs=1e-7)
     assert desk.statistics()["source_cars_held"] == 5
+
+
+def test_a_pendant_that_tells_nothing_but_its_presses_is_heard_at_each() -> None:
+    desk = intake(TRACKERS)
+
+    def pressed(clock: str) -> int:
+        event = {"type": "alarm", "eventTime": f"2026-07-01T{clock}Z", "attributes": {"alarm": "sos"}}
+        return len(desk.read("traccar", said({"event": event, "device": FORWARDED["device"]}), AT_NS))
+
+    heard = [pressed(clock) for clock in ("03:00:00", "03:00:20", "03:01:10", "03:30:00", "04:00:00")]
+
+    assert heard == [1, 0, 0, 1, 1]
 
 
 def test_an_alarm_with_a_broken_place_is_a_call_and_counted_as_mended() -> None:
@@ -240,6 +256,19 @@ def test_a_phone_is_on_the_air_from_its_first_fix_to_its_will() -> None:
 
     links = [[fact.link for fact in facts if isinstance(fact, UnitLinked)] for facts in heard]
     assert links == [["online"], [], ["offline"], ["online"]]
+
+
+def test_a_phone_that_leaves_the_air_does_not_take_a_radio_with_it_that_is_on_it() -> None:
+    desk = intake(PHONES)
+    will, link = said({"_type": "lwt", "tst": NOON}), "g110/v1/330302/units/P7/link"
+    desk.read(link, b"online", AT_NS)
+    desk.read("owntracks/P7/phone", said(LOCATION), AT_NS)
+
+    assert desk.read("owntracks/P7/phone", will, AT_NS) == ()
+    assert desk.statistics()["source_phones_ignored_link"] == 1
+
+    desk.read(link, b"offline", AT_NS)
+    assert len(desk.read("owntracks/P7/phone", will, AT_NS)) == 1
 
 
 # Orders out
@@ -352,6 +381,8 @@ def test_sources_that_may_carry_calls_come_by_the_events_line() -> None:
         ({"unit_from": "level:9"}, "unit_from names level 9, and filter has 2"),
         ({"units": {"a": "P7", "b": "P7"}}, "unit 'P7' stands for two ids, 'a' and 'b'"),
         ({"units": {"a": "P 7"}}, "unit id 'P 7' must match"),
+        ({"units": {"a b": "P7"}}, "no payload can name the id 'a b'"),
+        ({"units": {"+": "P7"}, "orders": "out/{id}"}, "no order can be sent to the id '+'"),
         ({"units": {"a": "P7"}, "prefix": "P"}, "give one of units, units_file and prefix"),
         ({"prefix": "P 7"}, "prefix must match"),
         ({"county": "3303"}, "county must be six digits"),
@@ -404,6 +435,22 @@ def test_sources_that_cannot_stand_side_by_side_are_refused_by_name(
         msgspec.convert({"sources": sources}, MqttSettings)
 
     assert said in str(wrong.value)
+
+
+@pytest.mark.timeout(20)
+def test_two_large_fleets_with_orders_are_compared_in_no_time() -> None:
+    fleets = [
+        Source(
+            name=name,
+            filter=f"{name}/+/up",
+            codec="jt808",
+            units={f"{name}{n}": f"{name}{n}" for n in range(60_000)},
+            orders=f"{name}/{{id}}/dn",
+        )
+        for name in ("a", "b")
+    ]
+
+    MqttSettings(sources=tuple(fleets))
 
 
 def test_a_unit_may_have_a_tracker_and_a_radio() -> None:

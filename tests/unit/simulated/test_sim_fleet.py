@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the radios of a county say."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -64,6 +65,25 @@ def test_each_unit_reports_every_one_to_two_seconds() -> None:
     assert {"lat", "lon", "tst", "vel", "cog", "seq"} <= set(fix)
     assert distance_m(LUCHENG.centre, (fix["lat"], fix["lon"])) < 6_000
     assert 0 <= fix["vel"] <= 71
+
+
+def test_after_a_stall_each_radio_speaks_once_and_then_in_its_own_turn_again() -> None:
+    county = CountyFleet(
+        LUCHENG,
+        roster((LUCHENG,), 200, 5),
+        seed=5,
+        compress=20.0,
+        epoch_s=1_700_000_000,
+        fix_every_s=(1.0, 1.0),
+    )
+
+    at_once = county.due(2.5)
+    heard = play(county, until=5.0, start=2.5)
+
+    assert Counter(report.unit_id for report in at_once) == dict.fromkeys(county.unit_ids, 1)
+    tenths = Counter(int(10 * now) for now, _ in heard if 3.0 <= now < 5.0)
+    assert sum(tenths.values()) == 400
+    assert max(tenths.values()) < 40, "two hundred radios, each with a turn of its own"
 
 
 def test_an_order_is_delivered_at_once_signed_by_a_hand_and_driven_to() -> None:

@@ -162,6 +162,34 @@ def test_a_day_past_keeping_goes_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_another_gateway_is_writing_is_not_ours_to_delete(tmp_path: Path) -> None:
+    folder = tmp_path / "2023-11-15"
+    folder.mkdir()
+    ours, theirs = folder / "gw-17.parquet.tmp", folder / "gw-2-17.parquet.tmp"
+    ours.touch()
+    theirs.touch()
+
+    Shelf(tmp_path, "gw", 30).tidy("2023-11-15")
+
+    assert list(folder.iterdir()) == [theirs]
+
+
+def test_a_history_is_kept_where_a_thread_may_not_step_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")  # SystemCallFilter=~@resources
+
+    monkeypatch.setattr("os.setpriority", forbidden)
+    track = TrackRows()
+    row(track, 0, 1)
+
+    with history(tmp_path) as tracks:
+        tracks.take(track)
+
+    assert (tracks.rows_written, tracks.rows_dropped) == (1, 0)
+
+
 def test_a_slow_disk_costs_rows_and_never_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = threading.Event()
     real = parquet.write
