@@ -35,6 +35,7 @@ def _do(state: State, order: Order, rung: Rung) -> str:
         state.say(on_the_air(order))
         return "alerted again"
     if rung.do == "second_channel":
+        order.on_second = True
         state.say(on_the_air(order, second=True))
         return "alerted on the second channel"
     if rung.do == "duty_chief":

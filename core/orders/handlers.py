@@ -11,7 +11,7 @@ from core.incidents.handlers import finish
 from core.orders import ladder, review
 from core.orders.ladder import UNSIGNED
 from core.orders.machine import FINAL
-from core.orders.order import Order, on_the_air, told
+from core.orders.order import Order, off_the_air, on_the_air, told
 from core.orders.stack import drive_first
 from core.orders.withdraw import leave, move, recall, take_back
 from core.state import State
@@ -88,7 +88,8 @@ def resume(state: State) -> None:
     """
     grant_time(state)
     for order in state.withdrawn.values():
-        state.say(on_the_air(order, cancelled=True))
+        for act in off_the_air(order):
+            state.say(act)
 
 
 def grant_time(state: State) -> None:
@@ -112,7 +113,8 @@ def _is_over(state: State, fact: OrderAcked) -> bool:
     if order is not None and order.unit_id == fact.unit_id:
         state.count("ack_of_withdrawn")
         if fact.version < order.version and acts:
-            state.say(on_the_air(order, cancelled=True))
+            for act in off_the_air(order):
+                state.say(act)
         return True
     order = state.declined.get(fact.order_id)
     if order is not None and order.unit_id == fact.unit_id:

@@ -59,6 +59,8 @@ class Order(msgspec.Struct, kw_only=True):
     "How many rungs it has come to."
     reviewed: bool = False
     "True once a desk has accepted its decline."
+    on_second: bool = False
+    "True once it went out by the second channel: whoever shows it there must hear of its end, too."
 
 
 def told(order: Order, decision: type[D], *, at_us: int, reason: str = "") -> D:
@@ -111,3 +113,9 @@ def on_the_air(order: Order, *, cancelled: bool = False, second: bool = False) -
         supersedes=0 if cancelled else order.supersedes,
         stacked=order.stacked and not cancelled,
     )
+
+
+def off_the_air(order: Order) -> list[OrderUnit]:
+    """Return the acts that withdraw an order wherever it is shown."""
+    channels = (False, True) if order.on_second else (False,)
+    return [on_the_air(order, cancelled=True, second=second) for second in channels]

@@ -4,7 +4,7 @@
 from core.effects import OrderUpdated
 from core.orders import ladder
 from core.orders.machine import FINAL, OrderHeard, step
-from core.orders.order import Order, on_the_air, told
+from core.orders.order import Order, off_the_air, told
 from core.orders.stack import next_turn, stack_max
 from core.state import State
 from core.units.status import leave_order
@@ -63,4 +63,5 @@ def _tell_withdrawn(state: State, order: Order) -> None:
         state.drop_timer(f"withdrawn:{older.order_id}")
     state.withdrawn[order.order_id] = order
     state.set_timer(f"withdrawn:{order.order_id}", state.now_ns + WITHDRAWN_S * NS_PER_S)
-    state.say(on_the_air(order, cancelled=True))
+    for act in off_the_air(order):
+        state.say(act)

@@ -31,6 +31,15 @@ def test_who_does_not_sign_is_alerted_again_and_the_desk_sees_it() -> None:
     play.nothing("order.issued").nothing("warning.raised")
 
 
+def test_who_shows_an_order_by_the_second_channel_hears_of_its_end_there() -> None:
+    play = ordered() >> fires("rung:o5", 33) >> fires("rung:o5", 63)
+
+    play >> command("order.cancel", 70, order_id=OrderId("o5"))
+
+    _ = play << Shows("order", order_id="o5", version=2, cancelled=True, second=False)
+    _ = play << Shows("order", order_id="o5", version=2, cancelled=True, second=True)
+
+
 def test_then_by_the_second_channel_then_the_duty_chief_hears_and_who_could_go_is_ranked() -> None:
     play = ordered() >> fires("rung:o5", 33)
 
