@@ -5,7 +5,7 @@ Every decoder raises `WireError(reason)` and nothing else. Unknown fields are le
 send more than we read.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -24,53 +24,18 @@ from core.events import (
 from core.ids import CountyCode, OrderId, UnitId
 from device_adapters import datum
 from device_adapters.fixes import COURSE_TURN, Fix
+from device_adapters.mqtt.payload import CriedEvent, CriedStatus, Reason, Said, WireError, read, read_or_save
 
-Reason = Literal[
-    "bad_topic",
-    "too_large",
-    "unknown_unit",
-    "wrong_county",
-    "unreadable",
-    "wrong_unit",
-    "unknown_crs",
-    "not_finite",
-    "out_of_range",
-    "null_island",
-    "future",
-    "too_often",
-    "no_unit",
-    "unknown_id",
-    "no_time",
-    "no_fix",
-    "outdated",
-    "encrypted",
-    "unknown_code",
-]
-"Those from `no_unit` on are of foreign payloads (device_adapters.mqtt.wire)."
 SPEED_CM_S_MAX = 65_535
 SPEED_KM_H_MAX = SPEED_CM_S_MAX * 0.036
 DELAY_S_MAX = 3_600  # a longer wait is a closed road, and a desk closes roads
 TST_MAX = 2**32 - 1
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-Json = TypeVar("Json", bound="_Said")
 ACCURACY_M_MAX = 1_000_000  # a figure for "nowhere"
 COURSE_DEG_MAX = 1e6  # so that no figure overflows; a course beyond is none
 
 
-class WireError(Exception):
-    """A message cannot be used; `reason` says why. Caught in one place: device_adapters.mqtt.intake."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason: Reason = reason
-
-
-class _Said(msgspec.Struct, kw_only=True, gc=False):
-    unit: str | int | None = None
-    unit_id: str | int | None = None
-
-
-class PositionSaid(_Said, kw_only=True, gc=False):
+class PositionSaid(Said, kw_only=True, gc=False):
     """`…/position`, in OwnTracks' names."""
 
     lat: float
@@ -84,7 +49,7 @@ class PositionSaid(_Said, kw_only=True, gc=False):
     crs: str = "wgs84"
 
 
-class StatusSaid(_Said, kw_only=True, gc=False):
+class StatusSaid(Said, kw_only=True, gc=False):
     """`…/status`."""
 
     status: UnitStatus
@@ -92,7 +57,7 @@ class StatusSaid(_Said, kw_only=True, gc=False):
     seq: Seq = 0
 
 
-class EventSaid(_Said, kw_only=True, gc=False):
+class EventSaid(Said, kw_only=True, gc=False):
     """`…/event`."""
 
     event: Literal["emergency", "man_down", "text", "check_in"]
@@ -106,19 +71,13 @@ class EventSaid(_Said, kw_only=True, gc=False):
     "Of a `check_in`: the number of the question it answers."
 
 
-class CrySaid(_Said, kw_only=True, gc=False):
-    """What must be left of an event when nothing else of it can be read."""
-
-    event: Literal["emergency", "man_down", "check_in"]
-
-
-class LinkSaid(_Said, kw_only=True, gc=False):
+class LinkSaid(Said, kw_only=True, gc=False):
     """`…/link`, when it comes as an object."""
 
     link: Literal["online", "offline"]
 
 
-class AckSaid(_Said, kw_only=True, gc=False):
+class AckSaid(Said, kw_only=True, gc=False):
     """`…/acks`."""
 
     order_id: str
@@ -129,7 +88,7 @@ class AckSaid(_Said, kw_only=True, gc=False):
     reason: str = ""
 
 
-class JunctionSaid(_Said, kw_only=True, gc=False):
+class JunctionSaid(Said, kw_only=True, gc=False):
     """`…/junctions/{id}/traffic`."""
 
     lat: float
@@ -167,7 +126,8 @@ class OrderSays(msgspec.Struct, kw_only=True):
 _POSITION = msgspec.json.Decoder(PositionSaid)
 _STATUS = msgspec.json.Decoder(StatusSaid)
 _EVENT = msgspec.json.Decoder(EventSaid)
-_CRY = msgspec.json.Decoder(CrySaid)
+_CRIED_EVENT = msgspec.json.Decoder(CriedEvent)
+_CRIED_STATUS = msgspec.json.Decoder(CriedStatus)
 _LINK = msgspec.json.Decoder(LinkSaid)
 _ACK = msgspec.json.Decoder(AckSaid)
 _JUNCTION = msgspec.json.Decoder(JunctionSaid)
@@ -182,7 +142,7 @@ _BARE_LINKS: dict[bytes, Link] = {
 
 def decode_position(payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: int, crs: str = "") -> Fix:
     """Return the fix, in WGS-84; `crs` is the datum whatever the payload says, "" leaves it to the payload."""
-    said = _read(_POSITION, payload, unit_id)
+    said = read(_POSITION, payload, unit_id)
     tst = time_of(said.tst, at_ns, future_s_max)
     lat, lon = place_of(said.lat, said.lon, crs or said.crs)
     return Fix(
@@ -196,11 +156,17 @@ def decode_position(payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: i
     )
 
 
-def decode_status(payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: int) -> UnitReported:
-    """Return what the unit says it is doing. A cry for help is never refused for its time."""
-    said = _read(_STATUS, payload, unit_id)
-    tst, _ = _time_or_none(said.tst, at_ns, future_s_max, must=said.status == "emergency")
-    return UnitReported(at_ns=at_ns, unit_id=unit_id, status=said.status, tst=tst, seq=said.seq)
+def decode_status(
+    payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: int
+) -> tuple[UnitReported, Reason | None]:
+    """Return what the unit says it is doing and, when part of it had to be left out, why.
+
+    `emergency` is never refused for its time or a broken field beside it; every other status is.
+    """
+    said, broken_why = read_or_save(_STATUS, _CRIED_STATUS, payload, unit_id)
+    tst, late_why = _time_or_none(said.tst, at_ns, future_s_max, must=said.status == "emergency")
+    fact = UnitReported(at_ns=at_ns, unit_id=unit_id, status=said.status, tst=tst, seq=said.seq)
+    return fact, broken_why or late_why
 
 
 def decode_event(
@@ -211,14 +177,7 @@ def decode_event(
     An emergency, a man-down or the answer to a safety check is never refused for its time, its place or a broken
     field beside it: a half-understood call is still a call. A text is.
     """
-    broken_why: Reason | None = None
-    try:
-        said = _read(_EVENT, payload, unit_id)
-    except WireError as wrong:
-        if wrong.reason == "wrong_unit":
-            raise
-        broken_why = wrong.reason
-        said = _salvaged(payload, unit_id, broken_why)
+    said, broken_why = read_or_save(_EVENT, _CRIED_EVENT, payload, unit_id)
     must = said.event != "text"
     tst, late_why = _time_or_none(said.tst, at_ns, future_s_max, must=must)
     place, place_why = _place_or_none(said, must=must)
@@ -237,38 +196,15 @@ def decode_event(
     return fact, broken_why or late_why or place_why
 
 
-def _salvaged(payload: bytes, unit_id: UnitId, reason: Reason) -> EventSaid:
-    """Return what can be read of a cry, field by field: its time and number tell a copy, its place where to go."""
-    payload = _as_utf8(without_nan(payload))
-    try:
-        kept: dict[str, Any] = {"event": _read(_CRY, payload, unit_id).event}
-        fields = msgspec.json.decode(payload)
-    except WireError as wrong:
-        raise wrong if wrong.reason == "wrong_unit" else WireError(reason) from None
-    except (msgspec.DecodeError, RecursionError):  # beside the cry stands what cannot be read at all
-        fields = {}
-    for name in EventSaid.__struct_fields__:
-        if name not in fields:
-            continue
-        try:
-            msgspec.convert({**kept, name: fields[name]}, EventSaid)
-        except msgspec.ValidationError:
-            if name == "crs":  # whoever cannot say in which datum has not said where
-                kept |= {"lat": None, "lon": None}
-        else:
-            kept.setdefault(name, fields[name])
-    return msgspec.convert(kept, EventSaid)
-
-
 def decode_link(payload: bytes, unit_id: UnitId, at_ns: int) -> UnitLinked:
     """Return whether the unit is on the air: `online`, `"online"` or `{"link": "online"}`."""
-    link = _BARE_LINKS.get(bytes(payload)) or _read(_LINK, payload, unit_id).link
+    link = _BARE_LINKS.get(bytes(payload)) or read(_LINK, payload, unit_id).link
     return UnitLinked(at_ns=at_ns, unit_id=unit_id, link=link)
 
 
 def decode_ack(payload: bytes, unit_id: UnitId, at_ns: int, future_s_max: int) -> OrderAcked:
     """Return the unit's answer to an order."""
-    said = _read(_ACK, payload, unit_id)
+    said = read(_ACK, payload, unit_id)
     return OrderAcked(
         at_ns=at_ns,
         unit_id=unit_id,
@@ -285,7 +221,7 @@ def decode_junction(
     payload: bytes, county: CountyCode, junction: str, at_ns: int, future_s_max: int
 ) -> JunctionReported:
     """Return how long vehicles wait at a junction, in whole seconds."""
-    said = _read(_JUNCTION, payload, UnitId(junction))
+    said = read(_JUNCTION, payload, UnitId(junction))
     if not 0 <= said.delay_s <= DELAY_S_MAX:
         raise WireError("out_of_range")
     tst = time_of(said.tst, at_ns, future_s_max)
@@ -325,42 +261,6 @@ def encode_order(order: OrderUnit, crs: Datum = "wgs84") -> bytes:
             crs=msgspec.UNSET if crs == "wgs84" else crs,
         )
     )
-
-
-def _read(decoder: msgspec.json.Decoder[Json], payload: bytes, unit_id: UnitId) -> Json:
-    try:
-        said = decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise WireError("not_finite" if holds_nan(payload) else "unreadable") from None
-    if said.unit is not None or said.unit_id is not None:
-        for name in (said.unit, said.unit_id):
-            if name is not None and str(name) != unit_id:
-                raise WireError("wrong_unit")
-    return said
-
-
-def without_nan(payload: bytes) -> bytes:
-    """Return what many a library should have written instead of NaN and Infinity."""
-    return payload.replace(b"NaN", b"null").replace(b"-Infinity", b"null").replace(b"Infinity", b"null")
-
-
-def _as_utf8(payload: bytes) -> bytes:
-    """Return UTF-8: who writes Chinese otherwise writes GB 18030."""
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return payload.decode("gb18030", errors="replace").encode()
-    return payload
-
-
-def holds_nan(payload: bytes) -> bool:
-    """Return whether it would be JSON but for NaN or Infinity."""
-    mended = without_nan(payload)
-    try:
-        msgspec.json.decode(mended)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return mended != payload
 
 
 def time_of(tst: float, at_ns: int, future_s_max: int) -> int:

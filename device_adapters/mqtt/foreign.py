@@ -14,7 +14,7 @@ from core.events import Fact, OrderAcked, UnitCalled, UnitLinked, UnitReported
 from core.ids import CountyCode, UnitId
 from device_adapters.fixes import Fix
 from device_adapters.mqtt import codec
-from device_adapters.mqtt.codec import Reason, WireError
+from device_adapters.mqtt.payload import Reason, WireError
 from device_adapters.mqtt.presses import Presses
 from device_adapters.mqtt.sources import Source
 from device_adapters.mqtt.topics import TOPICS_REMEMBERED

@@ -15,8 +15,8 @@ from core.ids import CountyCode, UnitId
 from device_adapters.fixes import Fix
 from device_adapters.fixes.desk import FixDesk
 from device_adapters.mqtt import codec, topics
-from device_adapters.mqtt.codec import Reason, WireError
 from device_adapters.mqtt.foreign import Foreign, Route, shown
+from device_adapters.mqtt.payload import Reason, WireError
 from device_adapters.mqtt.settings import MqttSettings
 from device_adapters.mqtt.sources import Source
 
@@ -145,7 +145,9 @@ class Intake:
     def _event(self, said: topics.Topic, payload: bytes, at_ns: int) -> Fact:
         match said.leaf:
             case "status":
-                return codec.decode_status(payload, said.unit_id, at_ns, self._future_s_max)
+                status, left_out = codec.decode_status(payload, said.unit_id, at_ns, self._future_s_max)
+                self.mended += left_out is not None
+                return status
             case "link":
                 link = codec.decode_link(payload, said.unit_id, at_ns)
                 self._foreign.radio(link)
@@ -155,8 +157,7 @@ class Intake:
             case leaf:
                 assert leaf == "event", f"{leaf} is parsed and not understood"
                 fact, left_out = codec.decode_event(payload, said.unit_id, at_ns, self._future_s_max)
-                if left_out is not None:
-                    self.mended += 1
+                self.mended += left_out is not None
                 return fact
 
     def _refuse(self, unit_id: str, reason: Reason) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from core.events import Datum
 from device_adapters.mqtt import topics
-from device_adapters.mqtt.codec import WireError
+from device_adapters.mqtt.payload import WireError
 from device_adapters.mqtt.wire import CODECS, CodecName, Dialect, SpeedUnit
 from device_adapters.mqtt.wire.fields import written_key
 from device_adapters.mqtt.wire.said import CODES

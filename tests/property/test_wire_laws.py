@@ -13,8 +13,8 @@ from core.events import UnitCalled
 from core.ids import CountyCode, UnitId
 from device_adapters import datum
 from device_adapters.fixes import Fix
-from device_adapters.mqtt.codec import Reason, WireError
 from device_adapters.mqtt.intake import Intake
+from device_adapters.mqtt.payload import Reason, WireError
 from device_adapters.mqtt.presses import SILENCE_S, Presses
 from device_adapters.mqtt.settings import MqttSettings
 from device_adapters.mqtt.sources import Source, overlap

@@ -7,7 +7,8 @@ from typing import Literal
 from core.events import UnitCalled
 from core.ids import UnitId
 from device_adapters.fixes import Fix
-from device_adapters.mqtt.codec import WireError, time_of
+from device_adapters.mqtt.codec import time_of
+from device_adapters.mqtt.payload import WireError
 from device_adapters.mqtt.wire.said import Button, Left, Reading, Said
 
 Cry = Literal["emergency", "man_down"]

@@ -10,15 +10,13 @@ import msgspec
 
 from device_adapters.fixes import Fix
 from device_adapters.mqtt.codec import (
-    WireError,
     accuracy_m,
     course_cdeg,
-    holds_nan,
     place_of,
     speed_cm_s,
     time_of,
-    without_nan,
 )
+from device_adapters.mqtt.payload import WireError, holds_nan, mended
 from device_adapters.mqtt.wire.said import Reading
 
 KEY_CHARS_MAX = 64  # a GB/T 28181 id has 20, an IMEI 15, a UUID 36
@@ -34,18 +32,23 @@ _NOTHING: Object = {}
 
 
 def object_of(payload: bytes, *, mend: bool = False) -> Object:
-    """Return the JSON object; with `mend` NaN becomes null, for a cry for help is not refused over a figure."""
+    """Return the JSON object; with `mend` the nearest to one, for a cry for help is not refused over a figure."""
     try:
         said = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        if not holds_nan(payload):
-            raise WireError("unreadable") from None
         if not mend:
-            raise WireError("not_finite") from None
-        said = msgspec.json.decode(without_nan(payload))
+            raise WireError("not_finite" if holds_nan(payload) else "unreadable") from None
+        said = _mended_object(payload)
     if not isinstance(said, dict):
         raise WireError("unreadable")
     return said
+
+
+def _mended_object(payload: bytes) -> object:
+    try:
+        return msgspec.json.decode(mended(payload))
+    except (msgspec.DecodeError, RecursionError):
+        raise WireError("unreadable") from None
 
 
 def part(said: Object, name: str) -> Object:

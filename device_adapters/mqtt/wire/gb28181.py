@@ -10,7 +10,7 @@ decoded here.
 import re
 from xml.etree import ElementTree
 
-from device_adapters.mqtt.codec import WireError
+from device_adapters.mqtt.payload import WireError
 from device_adapters.mqtt.wire.fields import fix_of, iso_seconds, written_key
 from device_adapters.mqtt.wire.said import Passed, Reading, Said
 

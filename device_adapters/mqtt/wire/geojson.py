@@ -8,7 +8,7 @@ is `speed`, course `course` or `heading`, `accuracy` in metres.
 from collections.abc import Iterable
 from typing import Any
 
-from device_adapters.mqtt.codec import WireError
+from device_adapters.mqtt.payload import WireError
 from device_adapters.mqtt.wire.fields import (
     Object,
     fix_of,

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 import msgspec
 
 from device_adapters.fixes import Fix
-from device_adapters.mqtt.codec import WireError
+from device_adapters.mqtt.payload import WireError
 from device_adapters.mqtt.wire.alarms import Cry, reported
 from device_adapters.mqtt.wire.fields import (
     Object,

@@ -6,7 +6,7 @@ only the gateway that heard it. `payload.latitude_i` is 1e-7 degrees, `ground_tr
 from the firmware (its protocol file says m/s: set `speed_unit`).
 """
 
-from device_adapters.mqtt.codec import WireError
+from device_adapters.mqtt.payload import WireError
 from device_adapters.mqtt.wire.fields import fix_of, key_of, number, object_of, part, seconds
 from device_adapters.mqtt.wire.said import Passed, Reading, Said
 

@@ -7,7 +7,7 @@ counted by name. `acc` may be missing or 0: neither is a reason to drop a fix.
 
 from core.events import UnitLinked
 from core.ids import UnitId
-from device_adapters.mqtt.codec import WireError
+from device_adapters.mqtt.payload import WireError
 from device_adapters.mqtt.wire.fields import fix_of, key_of, number, object_of
 from device_adapters.mqtt.wire.said import Passed, Reading, Said
 

@@ -13,7 +13,7 @@ import msgspec
 
 from core.events import Datum, OrderAcked, UnitCalled, UnitLinked, UnitReported, UnitStatus
 from device_adapters.fixes import Fix
-from device_adapters.mqtt.codec import Reason
+from device_adapters.mqtt.payload import Reason
 
 Code = UnitStatus | Literal["man_down", "ignored"]
 "What a pre-coded status may stand for; `emergency` is the button."

@@ -10,7 +10,8 @@ from typing import cast
 
 from core.events import UnitCalled, UnitReported, UnitStatus
 from core.ids import UnitId
-from device_adapters.mqtt.codec import WireError, place_of, time_of
+from device_adapters.mqtt.codec import place_of, time_of
+from device_adapters.mqtt.payload import WireError
 from device_adapters.mqtt.wire.alarms import Cry
 from device_adapters.mqtt.wire.fields import Object, key_of, number, object_of, seconds, seq_of
 from device_adapters.mqtt.wire.said import Left, Passed, Reading, Said

@@ -9,7 +9,7 @@ Forwarded events (`event.forward.type=mqtt`) are heard for their alarm alone.
 from typing import Any
 
 from device_adapters.fixes import Fix
-from device_adapters.mqtt.codec import WireError
+from device_adapters.mqtt.payload import WireError
 from device_adapters.mqtt.wire.alarms import Cry, reported
 from device_adapters.mqtt.wire.fields import Object, fix_of, key_of, number, object_of, part, seconds
 from device_adapters.mqtt.wire.said import Passed, Reading, Said

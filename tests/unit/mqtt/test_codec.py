@@ -10,7 +10,7 @@ from core.ids import CountyCode, IncidentId, OrderId, UnitId
 from device_adapters import datum
 from device_adapters.fixes import Fix
 from device_adapters.mqtt import codec
-from device_adapters.mqtt.codec import WireError
+from device_adapters.mqtt.payload import WireError
 
 NOW_S = 1_700_000_000
 AT_NS = NOW_S * 1_000_000_000
@@ -98,18 +98,43 @@ def test_gcj02_and_bd09_are_converted_once_at_the_edge() -> None:
 
 
 def test_a_status_becomes_a_fact() -> None:
-    fact = codec.decode_status(b'{"status":"on_scene","tst":1700000000,"seq":3}', U1, AT_NS, 120)
+    fact, left_out = codec.decode_status(b'{"status":"on_scene","tst":1700000000,"seq":3}', U1, AT_NS, 120)
 
+    assert left_out is None
     assert (fact.unit_id, fact.status, fact.tst, fact.seq, fact.at_ns) == (U1, "on_scene", NOW_S, 3, AT_NS)
 
 
 def test_the_status_emergency_is_not_refused_for_a_clock_that_is_ahead() -> None:
     ahead = b'"tst":99999999999,"seq":3}'
-    fact = codec.decode_status(b'{"status":"emergency",' + ahead, U1, AT_NS, 120)
+    fact, left_out = codec.decode_status(b'{"status":"emergency",' + ahead, U1, AT_NS, 120)
 
-    assert (fact.status, fact.tst, fact.seq) == ("emergency", 0, 3)
+    assert (fact.status, fact.tst, fact.seq, left_out) == ("emergency", 0, 3, "future")
     with pytest.raises(WireError, match="future"):
         codec.decode_status(b'{"status":"available",' + ahead, U1, AT_NS, 120)
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason", "kept"),
+    [
+        (b'"tst":"noon","seq":3', "unreadable", (0, 3)),
+        (b'"tst":1700000000,"seq":-1', "unreadable", (NOW_S, 0)),
+        (b'"tst":1700000000,"seq":3,"battery":NaN', "not_finite", (NOW_S, 3)),
+        (b'"tst":1700000000,"seq":3,"name":"half \\ud83d"', "unreadable", (NOW_S, 3)),
+    ],
+)
+def test_the_status_emergency_is_not_refused_for_a_broken_field_and_others_are(
+    broken: bytes, reason: str, kept: tuple[int, int]
+) -> None:
+    fact, why = codec.decode_status(b'{"status":"emergency",%s}' % broken, U1, AT_NS, 120)
+
+    assert (fact.status, fact.tst, fact.seq, why) == ("emergency", *kept, reason)
+    with pytest.raises(WireError, match=reason):
+        codec.decode_status(b'{"status":"available",%s}' % broken, U1, AT_NS, 120)
+
+
+def test_the_status_emergency_in_anothers_name_is_refused() -> None:
+    with pytest.raises(WireError, match="wrong_unit"):
+        codec.decode_status(b'{"status":"emergency","unit":"u2","tst":"noon"}', U1, AT_NS, 120)
 
 
 def test_a_status_nobody_knows_is_refused() -> None:
@@ -149,6 +174,7 @@ def test_an_emergency_is_never_refused_for_what_stands_beside_it(payload: bytes,
         (b'"seq":null,"lat":28.0,"lon":120.7,"text":"knife"', "unreadable", (0, 28.0, 120.7, "knife", 0)),
         (b'"seq":4,"lat":28.0,"lon":120.7,"crs":3,"text":null', "unreadable", (4, None, None, "", 0)),
         (b'"seq":4,"lat":28.0,"lon":120.7,"text":"\xb5\xb6"', "unreadable", (4, 28.0, 120.7, "刀", 0)),
+        (b'"seq":4,"text":"\\ud83d\\ude31 \\ud83d"', "unreadable", (4, None, None, "😱 �", 0)),
     ],
 )
 @pytest.mark.parametrize("event", ["emergency", "man_down", "check_in"])

@@ -10,7 +10,7 @@ import pytest
 from core.events import OrderAcked, UnitCalled, UnitLinked, UnitReported
 from device_adapters import datum
 from device_adapters.fixes import COURSE_TURN, Fix
-from device_adapters.mqtt.codec import WireError
+from device_adapters.mqtt.payload import WireError
 from device_adapters.mqtt.wire import CODECS, CodecName
 from device_adapters.mqtt.wire.said import Button, Left, Passed, Reading, Said
 
