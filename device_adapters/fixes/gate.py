@@ -4,7 +4,8 @@
 One small machine for each unit: where it is believed to be (the **anchor**, with how many fixes in a row support it),
 where a track of rejected fixes leads (the **rival**), and where it was believed to be before (**home**). A rival as
 long as the anchor's support, three at most, becomes the anchor: a ferry, a tow truck or a bad first fix costs no more.
-A fix that fits home and not the anchor shows that the change was a burst of outliers, and returns at once.
+A fix that fits home and not the anchor shows that the change was a burst of outliers, and returns at once, if home was
+as well known as the anchor is: a device that falls back on one wrong place is not at home there.
 Everything is by device time; a fix handed in is newer than, or as new as, the last one believed.
 """
 
@@ -49,6 +50,7 @@ class Gate:
         self._home_until: list[int] = []
         self._home_lat: list[int] = []
         self._home_lon: list[int] = []
+        self._home_support: list[int] = []
 
     def grow(self, more: int) -> None:
         """Make room for so many units more."""
@@ -64,6 +66,7 @@ class Gate:
             self._rival_lon,
             self._home_lat,
             self._home_lon,
+            self._home_support,
         ):
             column.extend([0] * more)
 
@@ -100,15 +103,20 @@ class Gate:
         return verdict
 
     def _contradicted(self, index: int, tst: int, lat: int, lon: int) -> Judgement:
-        if tst <= self._home_until[index] and self._within(
-            index,
-            tst - self._home_tst[index],
-            lat - self._home_lat[index],
-            lon - self._home_lon[index],
-            lat,
+        known = self._home_support[index]
+        if (
+            tst <= self._home_until[index]
+            and known >= self._support[index]
+            and self._within(
+                index,
+                tst - self._home_tst[index],
+                lat - self._home_lat[index],
+                lon - self._home_lon[index],
+                lat,
+            )
         ):
             self._home_until[index] = _NEVER
-            return self._believe(index, tst, lat, lon, self._agreeing, "returned")
+            return self._believe(index, tst, lat, lon, known, "returned")
         rivals = self._rivals[index]
         if rivals and tst <= self._rival_tst[index]:
             return "jump"  # older than what the rival track has already said
@@ -140,6 +148,7 @@ class Gate:
         self._home_tst[index] = self._tst[index]
         self._home_lat[index] = self._lat[index]
         self._home_lon[index] = self._lon[index]
+        self._home_support[index] = self._support[index]
         self._home_until[index] = tst + min(HOME_S_MAX, max(HOME_S, 2 * (tst - self._tst[index])))
 
     def _believe(

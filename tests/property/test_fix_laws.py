@@ -69,7 +69,8 @@ def test_a_steady_car_is_where_its_newest_good_fix_says(seed: int, fixes: int, s
         outlier = number > 0 and number % 2 == 1 and chance.random() < 0.5
         north_m = second * speed_dm_s // 10
         north_m += chance.choice((-1, 1)) * chance.randrange(150_000, 2_000_000) if outlier else 0
-        moments.append((number + chance.choice((0, 0, 0, 1.5, 4.5)), at(second, north_m, number), outlier))
+        delay = chance.choice((0, 0, 0, 1.5, 4.5)) if number else 0
+        moments.append((number + delay, at(second, north_m, number), outlier))
         if chance.random() < 0.2:
             moments.append((moments[-1][0] + 2, *moments[-1][1:]))
     moments.append((fixes + 9, at(second + 1, (second + 1) * speed_dm_s // 10, fixes), False))

@@ -147,6 +147,15 @@ def test_a_bad_first_fix_costs_one_fix() -> None:
     assert said == ["taken", "reanchored", "taken", "taken"]
 
 
+def test_a_device_that_falls_back_on_one_wrong_place_is_not_at_home_there() -> None:
+    desk = FixDesk(1)
+    put(desk, fix(0, 40_000))
+    drive(desk, range(5, 15, 5))
+
+    assert put(desk, fix(15, 40_000)) == "jump"
+    assert drive(desk, range(20, 30, 5)) == ["taken", "taken"]
+
+
 def test_what_is_possible_only_because_of_a_gap_is_doubted() -> None:
     desk = FixDesk(1)
     drive(desk, range(0, 30, 5))
