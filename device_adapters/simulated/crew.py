@@ -20,6 +20,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     "Unit k has the habit k modulo their number."
     noise_m: float = 0.0
     "How far a receiver is off, one sigma each way; above 0 no two fixes are equal, so each can be found again."
+    drive_m_s_max: float = 55.0
+    "However much a demo is compressed, nobody drives faster: a gateway rightly takes such cars for jumps."
     presses_per_h: float = 0.0
     "Emergency buttons pressed by one unit in an hour."
 
@@ -36,6 +38,8 @@ class Unit:
     every_s: float
     habit: Habit
     pace: float = 1.0
+    on_patrol: bool = True
+    "False from when it turns out until it is free again."
     seq: int = 0
     handset: Handset = field(default_factory=Handset)
     prompt: int = 0

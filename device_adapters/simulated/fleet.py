@@ -2,12 +2,14 @@
 """The units of one county on their streets: what their radios say, and when. Pure, seeded.
 
 `now` is seconds since the city began. Put in what comes off the air with `hear`, take what is due with `due`, sleep
-until `next_due`. Ways and waits of a duty are divided by `compress`, so that a demo of a minute shows arrivals.
+until `next_due`. Waits of a duty are divided by `compress`, so that a demo of a minute shows arrivals; so are ways, as
+far as `Habits.drive_m_s_max` allows.
 """
 
 import heapq
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 
 import msgspec
@@ -182,9 +184,10 @@ class CountyFleet:
     def where(self, unit_id: str, now: float) -> Fix:
         """Return where a unit is and how it moves; a unit on patrol goes on to its next streets."""
         unit = self._units[unit_id]
-        if not unit.handset.duties and (now - unit.began) > unit.route.seconds:
+        if unit.on_patrol and (now - unit.began) > unit.route.seconds:
             self._patrol(unit, unit.corner, now)
-        return unit.route.fix((now - unit.began) * unit.pace)
+        here = unit.route.fix((now - unit.began) * unit.pace)
+        return here if unit.pace == 1.0 else replace(here, speed_ms=here.speed_ms * unit.pace)
 
     # The steps of a duty
 
@@ -198,15 +201,20 @@ class CountyFleet:
 
     def _decline(self, unit: Unit, duty: Duty, now: float) -> list[Report]:
         self.declined += 1
-        unit.handset.end(duty)
-        return [self._ack(unit, duty.order, "declined", now, reason="vehicle fault")]
+        said = [self._ack(unit, duty.order, "declined", now, reason="vehicle fault")]
+        if unit.on_patrol:
+            unit.handset.end(duty)
+            return said
+        return [*said, *self._done(unit, duty, now)]
 
     def _go(self, unit: Unit, duty: Duty, now: float) -> list[Report]:
         duty.stage = Stage.ENROUTE
         here = self.where(unit.unit_id, now)
         unit.route = self._way(unit, (here.lat, here.lon), duty.order)
-        unit.began, unit.pace = now, self.compress
-        self._plan(now + unit.route.seconds / self.compress, unit, Step.ARRIVE, duty)
+        fastest_m_s = max(unit.route.fastest_m_s, 0.1)
+        unit.on_patrol = False
+        unit.began, unit.pace = now, min(self.compress, max(1.0, self.habits.drive_m_s_max / fastest_m_s))
+        self._plan(now + unit.route.seconds / unit.pace, unit, Step.ARRIVE, duty)
         return [self._ack(unit, duty.order, "enroute", now), self._status(unit, "enroute", now)]
 
     def _arrive(self, unit: Unit, duty: Duty, now: float) -> list[Report]:
@@ -229,7 +237,7 @@ class CountyFleet:
                 self._turn_out(unit, following, now)
             return []
         here = self.where(unit.unit_id, now)
-        self._patrol(unit, unit.streets.nearest(here.lat, here.lon), now)
+        self._patrol(unit, unit.streets.nearest(here.lat, here.lon), now, (here.lat, here.lon))
         return [self._status(unit, "available", now)]
 
     def _turn_out(self, unit: Unit, duty: Duty, now: float) -> None:
@@ -276,15 +284,15 @@ class CountyFleet:
         kinds = self.habits.kinds
         return Unit(unit, streets, end, route, began, every_s, habit(kinds[row % len(kinds)]))
 
-    def _patrol(self, unit: Unit, corner: int, now: float) -> None:
-        unit.route, unit.corner = unit.streets.stroll(self._rng, corner, PATROL_LEGS)
-        unit.began, unit.pace = now, 1.0
+    def _patrol(self, unit: Unit, corner: int, now: float, start: Place | None = None) -> None:
+        unit.route, unit.corner = unit.streets.stroll(self._rng, corner, PATROL_LEGS, start)
+        unit.began, unit.pace, unit.on_patrol = now, 1.0, True
 
     def _way(self, unit: Unit, here: Place, order: Order) -> Route:
         if order.lat is None or order.lon is None:
-            return unit.streets.stroll(self._rng, unit.streets.nearest(*here), 3)[0]
+            return unit.streets.stroll(self._rng, unit.streets.nearest(*here), 3, here)[0]
         if abs(order.lat - here[0]) + abs(order.lon - here[1]) > ABROAD_M / 111_320.0:
-            return unit.streets.stroll(self._rng, unit.streets.nearest(*here), PATROL_LEGS)[0]
+            return unit.streets.stroll(self._rng, unit.streets.nearest(*here), PATROL_LEGS, here)[0]
         return unit.streets.drive(here, (order.lat, order.lon))
 
     def _plan(self, due: float, unit: Unit, step: Step, duty: Duty | None = None, leg: int = 0) -> None:

@@ -57,6 +57,11 @@ class Route:
         """Return where it leads."""
         return float(self.lat[-1]), float(self.lon[-1])
 
+    @property
+    def fastest_m_s(self) -> float:
+        """Return the speed on its fastest street."""
+        return max((self.fix(float(t)).speed_ms for t in self.at_s[:-1]), default=0.0)
+
     def fix(self, t: float) -> Fix:
         """Return where the driver is t seconds after the start; at the end he stands."""
         if t >= self.at_s[-1]:
@@ -90,8 +95,13 @@ class Streets:
         east = (self.lon - lon) * math.cos(math.radians(lat))
         return int(np.argmin(north * north + east * east))
 
-    def stroll(self, rng: np.random.Generator, corner: int, legs: int) -> tuple[Route, int]:
-        """Return a way of so many streets that turns back only in dead ends, and its last corner."""
+    def stroll(
+        self, rng: np.random.Generator, corner: int, legs: int, start: Place | None = None
+    ) -> tuple[Route, int]:
+        """Return a way of so many streets that turns back only in dead ends, and its last corner.
+
+        It begins at the corner; with `start`, there, and goes to the corner first.
+        """
         way, at_s, before = [corner], [0.0], -1
         for _ in range(legs):
             first, last = int(self.start[way[-1]]), int(self.start[way[-1] + 1])
@@ -100,7 +110,12 @@ class Streets:
             before = way[-1]
             way.append(int(self.to[row]))
             at_s.append(at_s[-1] + float(self.seconds[row]))
-        return Route(np.array(at_s), self.lat[way], self.lon[way]), way[-1]
+        way_s, lat, lon = np.array(at_s), self.lat[way], self.lon[way]
+        if start is not None:
+            reach_s = max(0.1, distance_m(start, (float(lat[0]), float(lon[0]))) / OFF_ROAD_MS)
+            way_s = np.concatenate(([0.0], way_s + reach_s))
+            lat, lon = np.concatenate(([start[0]], lat)), np.concatenate(([start[1]], lon))
+        return Route(way_s, lat, lon), way[-1]
 
     def drive(self, start: Place, goal: Place) -> Route:
         """Return the quickest way between two places; from and to the net it goes slowly."""

@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import itertools
+import math
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,6 +18,7 @@ import redis.asyncio as redis
 from device_adapters.simulated.callers import Callers, mono_s
 from device_adapters.simulated.city import City, Scenario
 from device_adapters.simulated.counties import BY_CODE
+from device_adapters.simulated.crew import Habits
 from device_adapters.simulated.demand import Demand, Manner, even
 from device_adapters.simulated.desk import Desk
 from device_adapters.simulated.fleet import CountyFleet
@@ -182,10 +184,19 @@ async def test_a_dead_port_is_told_apart_from_a_slow_one() -> None:
     assert (callers.placed, callers.answered, callers.busy) == (3, 0, 3)
 
 
+AT_ONCE = Habits(drive_m_s_max=math.inf)
+"Who is ordered is there."
+
+
 def radio_of(mqtt_url: str, units: int) -> Radio:
     began = mono_s()
     fleet = CountyFleet(
-        LUCHENG, roster((LUCHENG,), units, 5), seed=5, compress=2000.0, epoch_s=time.time_ns() / 1e9
+        LUCHENG,
+        roster((LUCHENG,), units, 5),
+        seed=5,
+        compress=2000.0,
+        epoch_s=time.time_ns() / 1e9,
+        habits=AT_ONCE,
     )
     return Radio(fleet, mqtt_url, lambda: mono_s() - began)
 

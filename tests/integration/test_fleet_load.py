@@ -89,7 +89,7 @@ def sound(result: IngestResult, plan: Plan) -> None:
     assert result.answered == result.placed
     assert (result.lost, result.duplicated, result.failed) == (0, 0, {})
     assert result.positions.strangers == 0
-    assert sum(result.positions.never_shown.values()) < 0.03 * result.positions.sent
+    assert sum(result.positions.never_shown.values()) < 0.001 * result.positions.sent
     assert result.radios.reconnects == 0
 
 

@@ -3,6 +3,7 @@
 
 import asyncio
 import itertools
+import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import uvloop
 
 from device_adapters.simulated.callers import mono_s
 from device_adapters.simulated.counties import BY_CODE
+from device_adapters.simulated.crew import Habits
 from device_adapters.simulated.fleet import CountyFleet
 from device_adapters.simulated.radios import Radio
 from device_adapters.simulated.roster import roster
@@ -45,6 +47,7 @@ def radio(url: str, units: int, connections: int, *, mqtt5: bool = False, every_
         seed=5,
         compress=2000.0,
         epoch_s=time.time_ns() / 1e9,
+        habits=Habits(drive_m_s_max=math.inf),
         fix_every_s=(every_s, every_s),
     )
     return Radio(fleet, url, lambda: mono_s() - began, name="many", mqtt5=mqtt5, connections=connections)

@@ -11,7 +11,7 @@ from device_adapters.simulated.crew import Habits
 from device_adapters.simulated.fleet import CountyFleet
 from device_adapters.simulated.roster import roster
 from device_adapters.simulated.sayings import Report
-from device_adapters.simulated.streets import distance_m
+from device_adapters.simulated.streets import distance_m, offset
 
 LUCHENG = BY_CODE["330302"]
 PLACE = (28.012, 120.664)
@@ -23,14 +23,16 @@ def fleet(units: int = 12, seed: int = 5, compress: float = 20.0) -> CountyFleet
     )
 
 
-def order(order_id: str = "o1", version: int = 1, cancelled: bool = False) -> bytes:
+def order(
+    order_id: str = "o1", version: int = 1, cancelled: bool = False, place: tuple[float, float] = PLACE
+) -> bytes:
     body = {
         "order_id": order_id,
         "incident_id": "i1",
         "version": version,
         "level": 2,
-        "lat": PLACE[0],
-        "lon": PLACE[1],
+        "lat": place[0],
+        "lon": place[1],
     }
     return msgspec.json.encode({**body, "cancelled": cancelled, "deadline": 1_700_000_180})
 
@@ -65,6 +67,28 @@ def test_each_unit_reports_every_one_to_two_seconds() -> None:
     assert {"lat", "lon", "tst", "vel", "cog", "seq"} <= set(fix)
     assert distance_m(LUCHENG.centre, (fix["lat"], fix["lon"])) < 6_000
     assert 0 <= fix["vel"] <= 71
+
+
+def test_no_unit_drives_faster_than_a_gateway_believes_on_duty_or_off_it() -> None:
+    county = fleet(units=40, compress=20.0)
+    seen: dict[str, tuple[float, tuple[float, float]]] = {}
+    for row, unit_id in enumerate(county.unit_ids[::2]):
+        here = county.where(unit_id, 45.0)
+        county.order(unit_id, order(f"o{row}", place=offset((here.lat, here.lon), 50.0 * row, 0.0)), 45.0)
+
+    steps: list[float] = []
+    for now, report in play(county, 400, start=45.0):
+        if report.kind == "position":
+            said_now = msgspec.json.decode(report.payload)
+            there = said_now["lat"], said_now["lon"]
+            before_s, before = seen.get(report.unit_id, (now, there))
+            if now > before_s:
+                steps.append(distance_m(before, there) / (now - before_s))
+                assert said_now["vel"] <= 3.6 * 55.1
+            seen[report.unit_id] = now, there
+
+    assert 30 < max(steps) <= 55.1
+    assert county.signed >= 18
 
 
 def test_after_a_stall_each_radio_speaks_once_and_then_in_its_own_turn_again() -> None:
