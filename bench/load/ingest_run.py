@@ -2,10 +2,10 @@
 """What a fleet's positions cost the calls: one gateway, one run, calls all the time, positions in the middle third.
 
 `python -m bench.load.ingest_run --json FILE`: a real mosquitto with the limits of docs/run/mosquitto.conf, a real
-redis-server, the gateway as a process of its own; in this process callers, radios, a desk and a map on the wall.
-First all units report for a few seconds, so that they have a place; then calls are placed without positions,
-with them, and without again. The radios are on and make their positions all the time: this side costs the same in
-each part.
+redis-server, the gateway as a process of its own, the radios and a map on the wall as another (fleet_side.py); in this
+process callers and a desk. First all units report for a few seconds, so that they have a place; then calls are placed
+without positions, with them, and without again. The radios are on and make their positions all the time: their side
+costs nearly the same in each part.
 """
 
 import argparse
@@ -22,24 +22,18 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from bench.load.harness import NOISE_M, UsageError, allow_files
-from bench.load.result import LATE_MS, Radios, Spread, radios_of, spread
+from bench.load.fleet_side import Ended, FleetSide, FleetSideError, fleet_side
+from bench.load.harness import UsageError, allow_files
+from bench.load.ingest_plan import COUNTY, PARTS, WARM_S, Plan, callers, fleet
+from bench.load.result import LATE_MS, Radios, Spread, spread
 from bench.machine import OTHERS_SHARE, Others, cpu_s, machine
-from device_adapters.simulated.city import City, Scenario
-from device_adapters.simulated.counties import BY_CODE
-from device_adapters.simulated.crew import Habits
-from device_adapters.simulated.demand import Manner
-from device_adapters.simulated.fleets import FleetPlan
+from device_adapters.simulated.city import City
 from device_adapters.simulated.record import CallRecord
 from device_adapters.simulated.report import CityReport, to_18x
 from device_adapters.simulated.shown import ShownReport
-from gateway.demo.child import Gateway, GatewayFailedError, free_udp_port, gateway
-from gateway.demo.servers import Server, ServerFailedError, ServerMissingError, mosquitto_server, redis_server
+from gateway.demo.child import GatewayFailedError, free_udp_port, gateway
+from gateway.demo.servers import ServerFailedError, ServerMissingError, mosquitto_server, redis_server
 
-COUNTY = "330302"
-WARM_S = 10.0
-"Until all units have a place, and the storm of five thousand radios that were just switched on is over; a guess."
-PARTS = ("before", "with", "after")
 CONF = Path(__file__).parents[2] / "docs" / "run" / "mosquitto.conf"
 OURS = ("listener", "allow_anonymous", "password_file", "acl_file", "log_type", "connection_messages")
 "Lines of the shipped configuration that a private broker has its own of."
@@ -61,9 +55,9 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     fixes: int
     invite_to_18x: Spread
     placed_late: Spread
-    "What of it is ours: this process was not there when the call was due. Ages of positions hold such waits, too."
+    "What of it is ours: this process was not there when the call was due."
     processes: dict[str, Process]
-    "`gateway`, `mosquitto`, `redis`, `load` (this process)."
+    "`gateway`, `mosquitto`, `redis`, `load` (this process: the callers), `radios` (and the map)."
 
 
 class IngestResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,18 +83,6 @@ class IngestResult(msgspec.Struct, frozen=True, kw_only=True):
     lost: int
     duplicated: int
     notes: tuple[str, ...] = ()
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for; `part_s` is the length of each third."""
-
-    units: int = 5_000
-    fixes_per_s: float = 5_000.0
-    rate: float = 35.0
-    part_s: float = 60.0
-    connections: int = 50
-    mqtt5: bool = False
-    seed: int = 110
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -131,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         allow_files(plan.connections)
         with tempfile.TemporaryDirectory(prefix="gateway110-ingest-") as folder:
             result = run(plan, Path(folder))
-    except (UsageError, ServerMissingError, ServerFailedError, GatewayFailedError) as error:
+    except (UsageError, ServerMissingError, ServerFailedError, GatewayFailedError, FleetSideError) as error:
         print(f"ingest_run: {error}", file=sys.stderr)
         return 1
     text = msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
@@ -147,7 +129,7 @@ def run(plan: Plan, folder: Path) -> IngestResult:
         store = stack.enter_context(redis_server())
         broker = stack.enter_context(mosquitto_server(broker_settings(), keep=False))
         port = free_udp_port()
-        city = _city(plan, port, broker.url, store.url)
+        city = callers(plan, port, store.url)
         (folder / "units.csv").write_text(city.units_csv, "utf-8")
         given = ["--redis", store.url, "--mqtt", broker.url, "--county", COUNTY, "--http", ""]
         running = stack.enter_context(
@@ -157,10 +139,12 @@ def run(plan: Plan, folder: Path) -> IngestResult:
         )
         running.wait_ready()
         running.wait_log("kernels_ready")
-        watch = _Watch(running, broker, store)
-        facts, others = machine(), Others((running.pid, broker.pid, store.pid))
-        report = uvloop.run(_live(city, plan, watch))
-        return _result(plan, city, report, watch, facts, others.share())
+        radios = stack.enter_context(fleet_side(fleet(plan, port, broker.url, store.url)))
+        pids = {"gateway": running.pid, "mosquitto": broker.pid, "redis": store.pid, "radios": radios.pid}
+        watch = _Watch({**pids, "load": os.getpid()})
+        facts, others = machine(), Others(pids.values())
+        report, ended = uvloop.run(_live(city, plan, watch, radios))
+        return _result(plan, city, report, ended, watch, facts, others.share())
 
 
 def broker_settings() -> str:
@@ -173,41 +157,11 @@ def broker_settings() -> str:
     return "\n".join([*kept, "persistence true", "persistence_location {folder}/", "allow_anonymous true"])
 
 
-def _city(plan: Plan, port: int, mqtt_url: str, redis_url: str) -> City:
-    every_s = plan.units / plan.fixes_per_s
-    return City(
-        plan.seed,
-        (BY_CODE[COUNTY],),
-        plan.units,
-        plan.rate,
-        WARM_S + len(PARTS) * plan.part_s,
-        (("127.0.0.1", port),),
-        mqtt_url,
-        redis_url,
-        scenario=Scenario(
-            manner=Manner(talk_s=1.0, even_talk=True, abandon_share=0.0),
-            arrivals="poisson",
-            fix_every_s=(every_s, every_s),
-            classify_share=0.0,
-            trunk_per_county=False,
-            mqtt5=plan.mqtt5,
-            fleet=FleetPlan(Habits(noise_m=NOISE_M)),
-            connections=plan.connections,
-            watch_positions=True,
-        ),
-    )
-
-
 class _Watch:
     """Looks at the processes between the parts."""
 
-    def __init__(self, running: Gateway, broker: Server, store: Server) -> None:
-        self._pids = {
-            "gateway": running.pid,
-            "mosquitto": broker.pid,
-            "redis": store.pid,
-            "load": os.getpid(),
-        }
+    def __init__(self, pids: dict[str, int]) -> None:
+        self._pids = pids
         self.start_rss_mib = 0.0
         self.bounds_s: list[float] = []
         "When each part began, and when the last one ended; s of the monotonic clock."
@@ -215,8 +169,8 @@ class _Watch:
         self.fixes: list[int] = []
         self._cpu_s: dict[str, float] = {}
 
-    def look(self, city: City) -> None:
-        """Note what has been used since the last look, if this is not the first."""
+    def look(self, fixes: int) -> None:
+        """Note what has been used since the last look, if this is not the first, and the fixes sent until now."""
         now, before_s = time.monotonic(), self.bounds_s[-1] if self.bounds_s else 0.0
         used = {name: cpu_s(pid) for name, pid in self._pids.items()}
         if self._cpu_s:
@@ -231,7 +185,7 @@ class _Watch:
             )
         self._cpu_s = used
         self.bounds_s.append(now)
-        self.fixes.append(sum(radio.fixes for radio in city.radios))
+        self.fixes.append(fixes)
 
     @property
     def gateway_rss_mib(self) -> float:
@@ -239,22 +193,19 @@ class _Watch:
         return round(rss_mib(self._pids["gateway"]), 1)
 
 
-async def _live(city: City, plan: Plan, watch: _Watch) -> CityReport:
+async def _live(city: City, plan: Plan, watch: _Watch, radios: FleetSide) -> tuple[CityReport, Ended]:
     gc.freeze()
+    await radios.say("ready")
     async with asyncio.TaskGroup() as tasks:
         living = tasks.create_task(city.run(), name="city")
         await _until(lambda: city.callers.placed > 0, living)
         watch.start_rss_mib = watch.gateway_rss_mib
         await asyncio.wait((living,), timeout=WARM_S)
         for part in PARTS:
-            for radio in city.radios:
-                radio.muted = part != "with"
-            if part == "with" and city.shown is not None:
-                city.shown.begin()
-            watch.look(city)
+            watch.look(await radios.say("speak" if part == "with" else "mute"))
             await asyncio.wait((living,), timeout=plan.part_s)
-        watch.look(city)
-    return living.result()
+        watch.look(await radios.say("fixes"))
+    return living.result(), await radios.say("end")
 
 
 async def _until(holds: Callable[[], bool], living: "asyncio.Task[CityReport]") -> None:
@@ -263,12 +214,17 @@ async def _until(holds: Callable[[], bool], living: "asyncio.Task[CityReport]") 
 
 
 def _result(
-    plan: Plan, city: City, report: CityReport, watch: _Watch, facts: dict[str, str], others: float
+    plan: Plan,
+    city: City,
+    report: CityReport,
+    ended: Ended,
+    watch: _Watch,
+    facts: dict[str, str],
+    others: float,
 ) -> IngestResult:
     parts = {
         name: _part(city.callers.records, watch, row) for row, name in enumerate(PARTS[: len(watch.parts)])
     }
-    assert city.shown is not None, "who measures watches"
     return IngestResult(
         machine=facts,
         asked=msgspec.to_builtins(plan),
@@ -280,8 +236,8 @@ def _result(
             "start": watch.start_rss_mib,
             **{name: part.processes["gateway"].rss_mib for name, part in parts.items()},
         },
-        positions=city.shown.report(),
-        radios=radios_of(city, report),
+        positions=ended.positions,
+        radios=ended.radios,
         placed=report.placed,
         answered=report.answered,
         failed=report.failed,
@@ -298,7 +254,7 @@ def notes(parts: dict[str, Part], others_share: float) -> Iterable[str]:
     for name, part in parts.items():
         late = part.placed_late.p99
         if late is not None and late > LATE_MS:
-            yield f"{name}: this tool itself was late, p99 {late} ms; waits of calls and ages of positions hold it"
+            yield f"{name}: this tool itself was late, p99 {late} ms; waits of calls hold it"
 
 
 def _part(records: Iterable[CallRecord], watch: _Watch, row: int) -> Part:

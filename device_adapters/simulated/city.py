@@ -72,7 +72,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class City:
-    """A seeded city. `mqtt_url` or `redis_url` empty: no radios, no desk."""
+    """A seeded city. `mqtt_url` or `redis_url` empty: no radios, no desk; `calls_per_s` 0: nobody calls."""
 
     def __init__(
         self,
@@ -145,6 +145,13 @@ class City:
         told = self.desk.ledger.recommended if self.desk is not None else {}
         return min(told.values(), default=None)
 
+    @property
+    def ready(self) -> bool:
+        """Return whether desk and wall read and the radios have spoken: what they missed would look lost."""
+        there = [radio.ready for radio in self.radios]
+        there += [one.ready for one in (self.desk, self._wall) if one is not None]
+        return self._epoch > 0 and all(event.is_set() for event in there)
+
     def progress(self) -> Progress:
         """Return how the run stands."""
         ledger = self.desk.ledger if self.desk is not None else None
@@ -195,7 +202,7 @@ class City:
             self.desk = Desk(self._redis_url, codes, mono_s, classify=classify, calm_after_s=calm_after_s)
 
     async def _day(self) -> None:
-        await self._ready()
+        await self._until(lambda: self.ready, READY_S)
         calls = self._remembered(self._calls())
         start = mono_s()
         await self.callers.place(calls, start=start, seconds=self.seconds)
@@ -203,15 +210,6 @@ class City:
         await self.callers.finish(FINISH_S)
         if self.desk is not None:
             await self._until(lambda: not self._undecided(), DECIDE_S)
-
-    async def _ready(self) -> None:
-        """Call only when the desk reads and the radios have spoken: what they missed would look lost."""
-        waited = [radio.ready for radio in self.radios]
-        if self.desk is not None:
-            waited.append(self.desk.ready)
-        if self._wall is not None:
-            waited.append(self._wall.ready)
-        await self._until(lambda: all(event.is_set() for event in waited), READY_S)
 
     async def _until(self, holds: Callable[[], bool], within_s: float) -> None:
         until = mono_s() + within_s
@@ -258,6 +256,8 @@ class City:
 
     def _calls(self) -> Iterator[PlannedCall]:
         scenario = self.scenario
+        if not self.calls_per_s:
+            return iter(())
         demand = Demand(self.seed, self.counties, scenario.manner, self.run_id)
         if scenario.arrivals == "even":
             return demand.calls(even(self.calls_per_s))

@@ -10,7 +10,8 @@ import pytest
 
 from bench.load import ingest_run
 from bench.load.harness import main
-from bench.load.ingest_run import IngestResult, Plan
+from bench.load.ingest_plan import Plan
+from bench.load.ingest_run import IngestResult
 from gateway.demo.servers import ServerMissingError
 from tests.integration.house import house
 

@@ -19,5 +19,5 @@ def test_whoever_reads_figures_of_a_busy_machine_is_told_so() -> None:
 
     assert told == [
         "other programs took 47% of all cores",
-        "with: this tool itself was late, p99 78.5 ms; waits of calls and ages of positions hold it",
+        "with: this tool itself was late, p99 78.5 ms; waits of calls hold it",
     ]
