@@ -23,8 +23,6 @@ RECEIVE_BUFFER = 4 * 1024 * 1024
 "A stall of a second at 4,000 calls/s; the kernel's 208 KiB lost 2 % of the calls in such a stall."
 EARLY_S = 0.001
 "A uvloop timer may fire so early; dialling then is right, waiting again would dial late."
-LOOK_S_MAX = 600.0
-"A timer may not be endless."
 TIMER_S_MIN = 0.001
 "uvloop's clock ticks in ms; a shorter timer would fire early and spin."
 
@@ -112,7 +110,10 @@ class Callers:
         return self._busy
 
     async def place(self, calls: Iterator[PlannedCall], *, start: float, seconds: float = math.inf) -> None:
-        """Place the calls at their times after `start`, until `seconds` are over or `stop()`; then return."""
+        """Place the calls at their times after `start`, until `seconds` are over or `stop()`.
+
+        Without an end it returns after the last call.
+        """
         for call in calls:
             if call.at_s >= seconds:
                 break
@@ -122,8 +123,8 @@ class Callers:
             if self._stopped:
                 return
             self._dial(call, due)
-        while not self._stopped and (left_s := start + seconds - mono_s()) > EARLY_S:
-            await self._alarm.sleep(min(left_s, LOOK_S_MAX))
+        while not self._stopped and EARLY_S < start + seconds - mono_s() < math.inf:
+            await self._alarm.sleep(start + seconds - mono_s())
 
     async def finish(self, within_s: float) -> None:
         """Wait until every call is over; then, once more as long, for those asked to hang up."""

@@ -37,6 +37,8 @@ from device_adapters.simulated.wire import Address
 
 DAY_S = 600.0
 "A day of an endless demo; a run with an end is one day long."
+FOREVER_S = 1e8
+"A city where nobody calls has no last call to end with."
 READY_S = 10.0
 FINISH_S = 8.0
 "Conversations under way may end by themselves for so long, then are hung up, and have as long again."
@@ -205,7 +207,8 @@ class City:
         await self._until(lambda: self.ready, READY_S)
         calls = self._remembered(self._calls())
         start = mono_s()
-        await self.callers.place(calls, start=start, seconds=self.seconds)
+        seconds = self.seconds if self.calls_per_s else min(self.seconds, FOREVER_S)
+        await self.callers.place(calls, start=start, seconds=seconds)
         self.placing_s = mono_s() - start
         await self.callers.finish(FINISH_S)
         if self.desk is not None:

@@ -88,6 +88,17 @@ def test_a_fix_that_another_followed_within_the_tick_need_not_be_shown(books: Sh
     assert (report.shown, report.never_shown) == (1, {})
 
 
+def test_of_a_burst_on_a_slow_way_nobody_misses_what_was_newest_for_a_moment(books: Shown) -> None:
+    books.sent(truth(1), NOW + 60)
+    books.sent(truth(2), NOW + 95)
+
+    books.take(entry(NOW + 100, unit=9), NOW + 101)
+    books.take(entry(NOW + 200, 2), NOW + 201)
+    books.take(entry(NOW + 500, unit=9), NOW + 501)
+
+    assert books.report().never_shown == {}
+
+
 def test_a_fix_that_a_batch_left_out_is_not_excused_by_a_newer_one(books: Shown) -> None:
     books.sent(truth(1), NOW)
     books.take(entry(NOW + 100, unit=1), NOW + 101)
