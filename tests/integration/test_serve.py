@@ -32,7 +32,7 @@ def home(tmp_path: Path) -> Iterator[House]:
 
 
 def test_a_thousand_stock_sipp_calls_are_each_recorded_once_and_decided(home: House) -> None:
-    home.sipp("-sn", "uac", rate=35, calls=1000)
+    home.sipp("-sn", "uac", rate=100, calls=1000)
 
     until(lambda: len(home.of("call.ended")) == 1000)
     recorded = home.call_ids()

@@ -50,7 +50,7 @@ DEAR = 50
 LINEAR = 3.0
 "Twice the octets, twice the time, and room for a noisy machine; a square would be four."
 TRIES = 7
-CHANCES = 4
+CHANCES = 8
 WHOLE = 64_000
 TINY_S = 0.005
 "Sooner done than any square of WHOLE octets, whose least is a second: need not be timed twice."
