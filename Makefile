@@ -7,7 +7,7 @@ KERNELS = tests/unit/core_dispatch tests/unit/roads tests/unit/zones/test_ground
 
 setup: ; $(PREPARE) $(if $(BENCH),bench,dev) --servers --peers
 demo: ; $(PREPARE) run --servers && .venv/bin/gateway demo --seconds $(or $(SECONDS),60) $(ARGS)
-test: ; $(PREPARE) dev --servers --peers && .venv/bin/pytest -q -rs -n 2 --dist loadgroup $(ARGS) && NUMBA_DISABLE_JIT=1 .venv/bin/pytest -q -n 2 $(KERNELS)
+test: ; $(PREPARE) dev --servers --peers && .venv/bin/pytest -q -rs -n 2 --dist loadscope $(ARGS) && NUMBA_DISABLE_JIT=1 .venv/bin/pytest -q -n 2 $(KERNELS)
 check: ; $(PREPARE) dev && for step in "ruff format --check ." "ruff check ." mypy lint-imports "deptry core gateway device_adapters" codespell; do echo "$$step"; .venv/bin/$$step || exit 1; done
 bench: ; $(PREPARE) bench --servers --peers && .venv/bin/pytest bench --benchmark-enable --benchmark-only -q && mkdir -p bench/results && for suite in $(SUITES); do .venv/bin/python -m bench.compare $$suite --json bench/results/$$suite.json $(ARGS) || exit 1; done && .venv/bin/python -m bench.compare.report
 soak: ; $(PREPARE) dev --servers --peers && .venv/bin/pytest -q -m soak --timeout 3600 $(ARGS) && .venv/bin/pytest -q tests/property --hypothesis-profile soak --timeout 3600

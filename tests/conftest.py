@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Profiles of the laws: quick by default, long under `make soak`. No test is given more time by a busy machine."""
+"""Profiles of the laws: quick by default, long under `make soak`. No test is given more time by a busy machine.
 
+Which worker runs what (`pytest -n 2`): whatever loads the machine or has fixed ports runs on one of them, in a row.
+"""
+
+from typing import Any
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -10,3 +16,25 @@ settings.register_profile(
     "soak", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("quick")
+
+INTEGRATION = (
+    "compare", "compare_ingest", "drills", "emergency_latency", "fleet_load", "pyvoip", "serve", "sip_flood", "voice",
+)  # fmt: skip
+NEED_THE_MACHINE = (
+    *(f"tests/integration/test_{name}" for name in INTEGRATION),
+    "tests/unit/voice/test_adapter.py",
+    "tests/unit/pyvoip/",
+)
+"They load it, or share ports."
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Give what needs the machine to one worker; the rest goes by files."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneMachine(LoadScopeScheduling):  # type: ignore[misc]  # has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return "machine" if nodeid.startswith(NEED_THE_MACHINE) else nodeid.partition("::")[0]
+
+    return OneMachine(config, log)

@@ -22,6 +22,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     units: int = 5_000
     fixes_per_s: float = 5_000.0
     rate: float = 35.0
+    warm_s: float = WARM_S
     part_s: float = 60.0
     connections: int = 50
     mqtt5: bool = False
@@ -45,7 +46,7 @@ def _city(plan: Plan, port: int, mqtt_url: str, redis_url: str, rate: float) -> 
         (BY_CODE[COUNTY],),
         plan.units,
         rate,
-        WARM_S + len(PARTS) * plan.part_s if rate else float("inf"),
+        plan.warm_s + len(PARTS) * plan.part_s if rate else float("inf"),
         (("127.0.0.1", port),),
         mqtt_url,
         redis_url,

@@ -24,7 +24,7 @@ import uvloop
 
 from bench.load.fleet_side import Ended, FleetSide, FleetSideError, fleet_side
 from bench.load.harness import UsageError, allow_files
-from bench.load.ingest_plan import COUNTY, PARTS, WARM_S, Plan, callers, fleet
+from bench.load.ingest_plan import COUNTY, PARTS, Plan, callers, fleet
 from bench.load.result import LATE_MS, Radios, Spread, spread
 from bench.machine import OTHERS_SHARE, Others, cpu_s, machine
 from device_adapters.simulated.city import City
@@ -200,7 +200,7 @@ async def _live(city: City, plan: Plan, watch: _Watch, radios: FleetSide) -> tup
         living = tasks.create_task(city.run(), name="city")
         await _until(lambda: city.callers.placed > 0, living)
         watch.start_rss_mib = watch.gateway_rss_mib
-        await asyncio.wait((living,), timeout=WARM_S)
+        await asyncio.wait((living,), timeout=plan.warm_s)
         for part in PARTS:
             watch.look(await radios.say("speak" if part == "with" else "mute"))
             await asyncio.wait((living,), timeout=plan.part_s)

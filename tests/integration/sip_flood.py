@@ -27,7 +27,7 @@ GOOD_RATE = 35.0
 STRANGER = "127.0.0.2"
 "An address no trunk is listed under."
 INSANE = "+865770000110"
-FINISH_S = 20.0
+FINISH_S = 5.0
 METHODS = ("INVITE", "OPTIONS", "REGISTER")
 SOON_S = 0.001
 
