@@ -9,7 +9,7 @@ import gc
 import multiprocessing
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
@@ -104,24 +104,26 @@ async def _live(city: City, line: "Connection[Any, Word]") -> None:
             if living.done():
                 return  # the line ends with us: whoever asks hears that
             if word == "ready":
-                await _until_ready(city)
+                await _until_ready(city, words)
             elif word in ("mute", "speak"):
                 _mute(city, word == "mute")
             ending = word == "end"
             if not ending:
-                line.send(sum(radio.fixes for radio in city.radios))
+                _answer(line, sum(radio.fixes for radio in city.radios))
         loop.remove_reader(line.fileno())
         city.stop()
     assert city.shown is not None, "who measures watches"
-    try:
-        line.send(Ended(positions=city.shown.report(), radios=radios_of(city, living.result())))
-    except OSError:
-        return  # nobody asks any more
+    _answer(line, Ended(positions=city.shown.report(), radios=radios_of(city, living.result())))
 
 
-async def _until_ready(city: City) -> None:
-    while not city.ready:
+async def _until_ready(city: City, words: "asyncio.Queue[Word]") -> None:
+    while not city.ready and words.empty():  # a word that comes meanwhile is the end: nobody asks any more
         await asyncio.sleep(LOOK_S)
+
+
+def _answer(line: "Connection[Any, Word]", told: int | Ended) -> None:
+    with suppress(OSError):  # nobody asks any more; the end comes as a word
+        line.send(told)
 
 
 def _hear(line: "Connection[Any, Word]", words: "asyncio.Queue[Word]") -> None:

@@ -143,7 +143,7 @@ def run(plan: Plan, folder: Path) -> IngestResult:
         pids = {"gateway": running.pid, "mosquitto": broker.pid, "redis": store.pid, "radios": radios.pid}
         watch = _Watch({**pids, "load": os.getpid()})
         facts, others = machine(), Others(pids.values())
-        report, ended = uvloop.run(_live(city, plan, watch, radios))
+        report, ended = _lived(city, plan, watch, radios)
         return _result(plan, city, report, ended, watch, facts, others.share())
 
 
@@ -191,6 +191,21 @@ class _Watch:
     def gateway_rss_mib(self) -> float:
         """Return what the gateway holds now."""
         return round(rss_mib(self._pids["gateway"]), 1)
+
+
+def _lived(city: City, plan: Plan, watch: _Watch, radios: FleetSide) -> tuple[CityReport, Ended]:
+    """Return what came of it. Raises FleetSideError by itself, not in the group of a task."""
+    lost: FleetSideError
+    try:
+        return uvloop.run(_live(city, plan, watch, radios))
+    except* FleetSideError as group:
+        lost = FleetSideError(_first(group))
+    raise lost
+
+
+def _first(group: BaseExceptionGroup[FleetSideError]) -> str:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else str(inner)
 
 
 async def _live(city: City, plan: Plan, watch: _Watch, radios: FleetSide) -> tuple[CityReport, Ended]:

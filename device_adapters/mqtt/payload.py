@@ -2,6 +2,7 @@
 """JSON as devices write it: read into a form, refused by name, and a cry for help saved out of the wreck. Pure."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -31,7 +32,15 @@ Reason = Literal[
 ]
 "Those from `no_unit` on are of foreign payloads (device_adapters.mqtt.wire)."
 Form = TypeVar("Form", bound="Said")
-_SURROGATES = re.compile(rb"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F]..")
+_BOM = b"\xef\xbb\xbf"
+_CONTROLS = dict.fromkeys(range(0x20), " ")
+_TOKENS = re.compile(rb'("(?:[^"\\]++|\\.)*+(?:"|\\?\Z))|-?Infinity|NaN', re.DOTALL)
+"Strings, the last of which may have lost its end, and what is no JSON outside them."
+_CUT = re.compile(
+    rb"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{0,2}|\\u[0-9a-fA-F]{0,3}(?![0-9a-fA-F])"
+)
+"Half a character, or half an escape, once a whole pair and an escaped backslash have been passed over."
 
 
 class WireError(Exception):
@@ -52,13 +61,20 @@ class Said(msgspec.Struct, kw_only=True, gc=False):
 class CriedEvent(Said, kw_only=True, gc=False):
     """What must be left of an event when nothing else of it can be read."""
 
+    unit: Any = None
+    unit_id: Any = None
     event: Literal["emergency", "man_down", "check_in"]
 
 
 class CriedStatus(Said, kw_only=True, gc=False):
     """What must be left of a status when nothing else of it can be read."""
 
+    unit: Any = None
+    unit_id: Any = None
     status: Literal["emergency"]
+
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read(decoder: msgspec.json.Decoder[Form], payload: bytes, unit_id: UnitId) -> Form:
@@ -69,7 +85,7 @@ def read(decoder: msgspec.json.Decoder[Form], payload: bytes, unit_id: UnitId) -
         raise WireError("not_finite" if holds_nan(payload) else "unreadable") from None
     if said.unit is not None or said.unit_id is not None:
         for name in (said.unit, said.unit_id):
-            if name is not None and str(name) != unit_id:
+            if type(name) in (str, int) and str(name) != unit_id:
                 raise WireError("wrong_unit")
     return said
 
@@ -93,42 +109,58 @@ def _saved(
     form: type[Form], cried: msgspec.json.Decoder[Any], payload: bytes, unit_id: UnitId, reason: Reason
 ) -> Form:
     """Return what can be read of a cry, field by field: its time and number tell a copy, its place where to go."""
-    payload = mended(payload)
-    try:
-        cry = read(cried, payload, unit_id)
-        fields = msgspec.json.decode(payload)
-    except WireError as wrong:
-        raise wrong if wrong.reason == "wrong_unit" else WireError(reason) from None
-    except (msgspec.DecodeError, RecursionError):  # beside the cry stands what cannot be read at all
-        fields = {}
+    as_written: Callable[[bytes], bytes] = bytes
+    for made_legible in (as_written, mended):
+        try:
+            whole = made_legible(payload)
+            cry = read(cried, whole, unit_id)
+            fields = _FIELDS.decode(whole)
+        except WireError as wrong:
+            if wrong.reason == "wrong_unit":
+                raise
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+        else:
+            return _of_fields(form, cry, fields)
+    raise WireError(reason)
+
+
+def _of_fields(form: type[Form], cry: Said, fields: dict[str, msgspec.Raw]) -> Form:
     word = cry.__struct_fields__[-1]  # after those of Said
     kept: dict[str, Any] = {word: getattr(cry, word)}
     for name in form.__struct_fields__:
-        if name not in fields:
+        if name == word or name not in fields:
             continue
         try:
-            msgspec.convert({**kept, name: fields[name]}, form)
-        except msgspec.ValidationError:
+            value = _value(bytes(fields[name]))
+            msgspec.convert({**kept, name: value}, form)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if name == "crs":  # whoever cannot say in which datum has not said where
                 kept |= {"lat": None, "lon": None}
         else:
-            kept.setdefault(name, fields[name])
+            kept.setdefault(name, value)
     return msgspec.convert(kept, form)
 
 
+def _value(raw: bytes) -> object:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.decode(mended(raw))
+
+
 def mended(payload: bytes) -> bytes:
-    """Return the nearest thing to JSON: no NaN, UTF-8, no halves of characters."""
-    return _without_halves(_as_utf8(_without_nan(payload)))
+    """Return the nearest thing to JSON, in UTF-8: no NaN, no halves of characters, no control characters.
 
-
-def _without_nan(payload: bytes) -> bytes:
-    """Return what many a library should have written instead of NaN and Infinity."""
-    return payload.replace(b"NaN", b"null").replace(b"-Infinity", b"null").replace(b"Infinity", b"null")
+    Takes time in proportion to its length, whatever a stranger sends.
+    """
+    text = _text(payload.removeprefix(_BOM).rstrip(b"\0")).translate(_CONTROLS)
+    return _TOKENS.sub(lambda token: _whole(token[1]) if token[1] else b"null", text.encode())
 
 
 def holds_nan(payload: bytes) -> bool:
     """Return whether it would be JSON but for NaN or Infinity."""
-    finite = _without_nan(payload)
+    finite = _TOKENS.sub(lambda token: token[1] or b"null", payload)
     try:
         msgspec.json.decode(finite)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -136,15 +168,18 @@ def holds_nan(payload: bytes) -> bool:
     return finite != payload
 
 
-def _as_utf8(payload: bytes) -> bytes:
-    """Return UTF-8: who writes Chinese otherwise writes GB 18030."""
+def _text(payload: bytes) -> str:
+    """Return what was written: UTF-8, if need be with a character cut in two, or else GB 18030, as is usual here."""
     try:
-        payload.decode()
+        return payload.decode()
     except UnicodeDecodeError:
-        return payload.decode("gb18030", errors="replace").encode()
-    return payload
+        text = payload.decode(errors="replace")
+    halves = len(re.findall("\ufffd+", text))
+    if halves == 1 and any(letter > "\x7f" and letter != "\ufffd" for letter in text):
+        return text
+    return payload.decode("gb18030", errors="replace")
 
 
-def _without_halves(payload: bytes) -> bytes:
-    """Return it with U+FFFD for half a character: who cuts a text by length cuts an emoji in two."""
-    return _SURROGATES.sub(lambda found: found[1] or rb"\ufffd", payload)
+def _whole(string: bytes) -> bytes:
+    """Return a string with U+FFFD for half a character: who cuts a text by length cuts an emoji in two."""
+    return _CUT.sub(lambda found: found[1] or rb"\ufffd", string)

@@ -202,10 +202,11 @@ class CountyFleet:
     def _decline(self, unit: Unit, duty: Duty, now: float) -> list[Report]:
         self.declined += 1
         said = [self._ack(unit, duty.order, "declined", now, reason="vehicle fault")]
-        if unit.on_patrol:
-            unit.handset.end(duty)
-            return said
-        return [*said, *self._done(unit, duty, now)]
+        if not unit.on_patrol:
+            return [*said, *self._done(unit, duty, now)]
+        unit.handset.end(duty)
+        self._begin_next(unit, now)
+        return said
 
     def _go(self, unit: Unit, duty: Duty, now: float) -> list[Report]:
         duty.stage = Stage.ENROUTE
@@ -232,13 +233,17 @@ class CountyFleet:
         if not served:
             return []
         if unit.handset.duties:
-            following = unit.handset.duties[0]
-            if following.stage is not Stage.TOLD:
-                self._turn_out(unit, following, now)
+            self._begin_next(unit, now)
             return []
         here = self.where(unit.unit_id, now)
         self._patrol(unit, unit.streets.nearest(here.lat, here.lon), now, (here.lat, here.lon))
         return [self._status(unit, "available", now)]
+
+    def _begin_next(self, unit: Unit, now: float) -> None:
+        """Turn out for the first duty, if it is signed and nobody has yet."""
+        following = next(iter(unit.handset.duties), None)
+        if following is not None and following.stage is Stage.SIGNED and not following.leg:
+            self._turn_out(unit, following, now)
 
     def _turn_out(self, unit: Unit, duty: Duty, now: float) -> None:
         duty.leg += 1

@@ -192,13 +192,15 @@ class Shown:
     def _replaces(self, flight: _Flight, before_ms: int) -> None:
         """Of what the unit sent before, excuse all that the batch before this one could not have held.
 
-        And what was newest for less than a tick: in a burst the way is longer than `TRANSIT_MS`, and nobody missed it.
+        And what was newest for less than a tick, and sent less than one before that batch: in a burst the way is longer
+        than `TRANSIT_MS`, and nobody missed it.
         """
         waiting = self._waiting.get(flight.truth.unit_id)
         while waiting and waiting[0].sent_ms <= flight.sent_ms:
             older = waiting.popleft()
             newest_ms = (waiting[0] if waiting else flight).sent_ms - older.sent_ms
-            older.superseded = older.sent_ms > before_ms - TRANSIT_MS or newest_ms < self._tick_ms
+            way_ms = self._tick_ms if newest_ms < self._tick_ms else TRANSIT_MS
+            older.superseded = older.sent_ms > before_ms - way_ms
 
     def _forget(self, before_ms: float) -> None:
         while self._line and self._flights[self._line[0]].sent_ms < before_ms:

@@ -14,7 +14,7 @@ from core.ids import CountyCode, UnitId
 from device_adapters import datum
 from device_adapters.fixes import Fix
 from device_adapters.mqtt.intake import Intake
-from device_adapters.mqtt.payload import Reason, WireError
+from device_adapters.mqtt.payload import Reason, WireError, mended
 from device_adapters.mqtt.presses import SILENCE_S, Presses
 from device_adapters.mqtt.settings import MqttSettings
 from device_adapters.mqtt.sources import Source, overlap
@@ -111,6 +111,31 @@ def test_a_sample_with_bytes_changed_is_understood_or_refused_by_name(
     cut = data.draw(st.integers(0, len(payload)))
 
     check(name, bytes(payload[:cut]) if cut % 3 == 0 else bytes(payload), key)
+
+
+shards = st.sampled_from(
+    [
+        b"\\ud83d", b"\\ude31", b"\\ud8", b"\\u4e", b"\\", b"\\\\", b'\\"', b'"', b"\xe6", b"\xe6\x95", "救".encode(),
+        "刀".encode("gb18030"), b"NaN", b"-Infinity", b"1e400", b"\0", b"\n", b"\xef\xbb\xbf", b",", b"{", b"x",
+    ]
+)  # fmt: skip
+
+
+@given(names, keys, st.lists(shards, max_size=12).map(b"".join))
+def test_shards_of_characters_and_numbers_in_a_cry_raise_nothing_else(
+    name: CodecName, key: str, shards_of: bytes
+) -> None:
+    for field in (b"event", b"status"):
+        check(name, b'{"%s":"emergency","tst":1,"unit_id":"P7","text":"%s"}' % (field, shards_of), key)
+        check(name, b'{"%s":"emergency","tst":1,"unit_id":"P7","x":%s}' % (field, shards_of), key)
+
+
+@given(st.lists(shards | st.binary(max_size=3), max_size=20).map(b"".join))
+def test_what_is_mended_is_utf8_and_mending_what_is_whole_changes_nothing(written: bytes) -> None:
+    mended(written).decode()
+
+    whole = json.dumps({"text": written.decode("utf-8", "replace"), "n": 1.5}, ensure_ascii=False).encode()
+    assert mended(whole) == whole
 
 
 @given(names.filter(lambda name: name != "gb28181"), keys, st.data())

@@ -47,7 +47,7 @@ def object_of(payload: bytes, *, mend: bool = False) -> Object:
 def _mended_object(payload: bytes) -> object:
     try:
         return msgspec.json.decode(mended(payload))
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise WireError("unreadable") from None
 
 

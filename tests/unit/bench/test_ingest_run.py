@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the run of calls beside positions says of itself."""
 
-from bench.load.ingest_run import Part, notes
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from bench.load.fleet_side import FleetSideError
+from bench.load.ingest_plan import Plan
+from bench.load.ingest_run import Part, _lived, notes
 from bench.load.result import Spread
 
 
@@ -21,3 +28,35 @@ def test_whoever_reads_figures_of_a_busy_machine_is_told_so() -> None:
         "other programs took 47% of all cores",
         "with: this tool itself was late, p99 78.5 ms; waits of calls hold it",
     ]
+
+
+class OneCall:
+    placed = 1
+
+
+class Town:
+    callers = OneCall()
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Radios:
+    async def say(self, word: str) -> int:
+        if word == "mute":
+            raise FleetSideError("the radios did not answer to 'mute'")
+        return 0
+
+
+class Watching:
+    gateway_rss_mib = 0.0
+
+    def look(self, fixes: int) -> None:
+        raise AssertionError("there are no fixes to note")
+
+
+def test_radios_that_are_gone_are_told_by_one_error_and_not_by_a_group() -> None:
+    plan = Plan(warm_s=0.01)
+
+    with pytest.raises(FleetSideError, match="mute"):
+        _lived(cast(Any, Town()), plan, cast(Any, Watching()), cast(Any, Radios()))

@@ -175,6 +175,13 @@ def test_an_emergency_is_never_refused_for_what_stands_beside_it(payload: bytes,
         (b'"seq":4,"lat":28.0,"lon":120.7,"crs":3,"text":null', "unreadable", (4, None, None, "", 0)),
         (b'"seq":4,"lat":28.0,"lon":120.7,"text":"\xb5\xb6"', "unreadable", (4, 28.0, 120.7, "刀", 0)),
         (b'"seq":4,"text":"\\ud83d\\ude31 \\ud83d"', "unreadable", (4, None, None, "😱 �", 0)),
+        ('"seq":4,"text":"\\ud83救"'.encode(), "unreadable", (4, None, None, "�救", 0)),
+        (b'"seq":4,"text":"C:\\\\ud8","prompt":-1', "unreadable", (4, None, None, "C:\\ud8", 0)),
+        (b'"seq":4,"text":"NaN jing lu","prompt":-1', "unreadable", (4, None, None, "NaN jing lu", 0)),
+        (b'"seq":4,"lat":28.0,"lon":120.7,"text":3,"x":1e400', "unreadable", (4, 28.0, 120.7, "", 0)),
+        (b'"seq":4,"text":"a\tb\nc"', "unreadable", (4, None, None, "a b c", 0)),
+        ('"seq":4,"text":"救命'.encode() + b'\xe5\xbf"', "unreadable", (4, None, None, "救命�", 0)),
+        (b'"seq":4,"unit":1.5', "unreadable", (4, None, None, "", 0)),
     ],
 )
 @pytest.mark.parametrize("event", ["emergency", "man_down", "check_in"])
@@ -187,6 +194,23 @@ def test_of_a_cry_with_a_broken_field_the_others_are_kept(
 
     assert (fact.event, fact.seq, fact.lat, fact.lon, fact.text, fact.prompt) == (event, *kept)
     assert (fact.tst, why) == (1_700_000_000, reason)
+
+
+@pytest.mark.parametrize("around", [(b"\xef\xbb\xbf", b""), (b"", b"\0"), (b" ", b"\0\0")])
+def test_what_a_device_in_c_puts_around_a_cry_does_not_hide_it(around: tuple[bytes, bytes]) -> None:
+    before, after = around
+
+    fact, why = codec.decode_event(before + b'{"event":"emergency","seq":4}' + after, U1, AT_NS, 120)
+
+    assert (fact.event, fact.seq, why) == ("emergency", 4, "unreadable")
+
+
+def test_nan_in_a_units_name_or_in_words_is_no_number() -> None:
+    fact, why = codec.decode_event(
+        b'{"event":"emergency","unit":"NaN7","text":3,"lat":NaN}', UnitId("NaN7"), AT_NS, 120
+    )
+
+    assert (fact.event, why) == ("emergency", "not_finite")
 
 
 def test_a_text_with_a_broken_field_is_refused() -> None:

@@ -127,6 +127,24 @@ def test_an_order_is_delivered_at_once_signed_by_a_hand_and_driven_to() -> None:
     assert distance_m(PLACE, (fix["lat"], fix["lon"])) < 1
 
 
+def test_a_unit_that_declines_one_order_goes_to_the_other_it_has_signed() -> None:
+    county, unit_id = fleet(), first_signer(fleet())
+    county.order(unit_id, order("declined"), now=10.0)
+    county.order(unit_id, order("signed"), now=10.0)
+    unit = county._units[unit_id]
+    first, second = unit.handset.duties
+    county._sign(unit, second, 11.0)
+
+    county._decline(unit, first, 12.0)
+    acks = [msgspec.json.decode(r.payload) for _, r in play(county, 200, start=12.0) if r.kind == "acks"]
+
+    assert [ack["ack"] for ack in acks if ack["order_id"] == "signed"][-3:] == [
+        "enroute",
+        "on_scene",
+        "clear",
+    ]
+
+
 def test_most_orders_are_signed_in_two_to_six_seconds_and_few_declined() -> None:
     county = fleet(units=600)
     for n, unit_id in enumerate(f"LC-P-{k:03d}" for k in range(1, 251)):

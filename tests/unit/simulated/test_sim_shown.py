@@ -99,6 +99,16 @@ def test_of_a_burst_on_a_slow_way_nobody_misses_what_was_newest_for_a_moment(boo
     assert books.report().never_shown == {}
 
 
+def test_a_radio_that_speaks_more_often_than_each_tick_is_missed_all_the_same(books: Shown) -> None:
+    for n in range(1, 101):
+        books.sent(truth(n), NOW + 90 * n)
+        books.take(entry(NOW + 90 * n + 20, *([n] if n % 10 == 0 else [])), NOW + 90 * n + 21)
+
+    report = books.report()
+    assert report.shown == 10
+    assert sum(report.never_shown.values()) > 70
+
+
 def test_a_fix_that_a_batch_left_out_is_not_excused_by_a_newer_one(books: Shown) -> None:
     books.sent(truth(1), NOW)
     books.take(entry(NOW + 100, unit=1), NOW + 101)
