@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON as devices write it: read into a form, refused by name, and a cry for help saved out of the wreck. Pure."""
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
@@ -34,13 +35,17 @@ Reason = Literal[
 Form = TypeVar("Form", bound="Said")
 _BOM = b"\xef\xbb\xbf"
 _CONTROLS = dict.fromkeys(range(0x20), " ")
-_TOKENS = re.compile(rb'("(?:[^"\\]++|\\.)*+(?:"|\\?\Z))|-?Infinity|NaN', re.DOTALL)
-"Strings, the last of which may have lost its end, and what is no JSON outside them."
+_STRING = rb'("(?:[^"\\]++|\\.)*+(?:"|\\?\Z))'
+"The last one may have lost its end."
+_NO_NUMBER = rb"-?(?i:inf(?:inity)?|nan)"
+"As C and JavaScript write them."
+_FINITE = re.compile(_STRING + rb"|" + _NO_NUMBER, re.DOTALL)
+_TOKENS = re.compile(_STRING + rb"|(-?[0-9][0-9.eE+-]*+)|(:)[ ]*+(?=[,}])|" + _NO_NUMBER, re.DOTALL)
 _CUT = re.compile(
-    rb"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{0,2}|\\u[0-9a-fA-F]{0,3}(?![0-9a-fA-F])"
+    rb'(\\["\\/bfnrt]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})'
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{0,2}|\\u[0-9a-fA-F]{0,3}(?![0-9a-fA-F])|\\(?=[^u])"
 )
-"Half a character, or half an escape, once a whole pair and an escaped backslash have been passed over."
+"Half a character, half an escape or none, once a whole one has been passed over."
 
 
 class WireError(Exception):
@@ -113,23 +118,27 @@ def _saved(
     for made_legible in (as_written, mended):
         try:
             whole = made_legible(payload)
-            cry = read(cried, whole, unit_id)
+            cry = cried.decode(whole)
             fields = _FIELDS.decode(whole)
-        except WireError as wrong:
-            if wrong.reason == "wrong_unit":
-                raise
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         else:
+            if any(_is_anothers(name, unit_id) for name in (cry.unit, cry.unit_id)):
+                raise WireError("wrong_unit")
             return _of_fields(form, cry, fields)
     raise WireError(reason)
+
+
+def _is_anothers(name: object, unit_id: UnitId) -> bool:
+    """Return whether it names another unit, legibly: the topic tells whose it is, a damaged name tells nothing."""
+    return type(name) in (str, int) and "\ufffd" not in str(name) and str(name).strip() != unit_id
 
 
 def _of_fields(form: type[Form], cry: Said, fields: dict[str, msgspec.Raw]) -> Form:
     word = cry.__struct_fields__[-1]  # after those of Said
     kept: dict[str, Any] = {word: getattr(cry, word)}
     for name in form.__struct_fields__:
-        if name == word or name not in fields:
+        if name in (word, "unit", "unit_id") or name not in fields:
             continue
         try:
             value = _value(bytes(fields[name]))
@@ -150,17 +159,40 @@ def _value(raw: bytes) -> object:
 
 
 def mended(payload: bytes) -> bytes:
-    """Return the nearest thing to JSON, in UTF-8: no NaN, no halves of characters, no control characters.
+    """Return the nearest thing to JSON, in UTF-8: values that are none become null, and what is no character U+FFFD.
 
-    Takes time in proportion to its length, whatever a stranger sends.
+    No number is NaN or beyond a double, no value is left out, no character is cut in half or a control character, and
+    nothing stands around. Takes time in proportion to its length, whatever a stranger sends.
     """
-    text = _text(payload.removeprefix(_BOM).rstrip(b"\0")).translate(_CONTROLS)
-    return _TOKENS.sub(lambda token: _whole(token[1]) if token[1] else b"null", text.encode())
+    text = _text(_without_rest(payload.removeprefix(_BOM))).translate(_CONTROLS)
+    return _TOKENS.sub(_token, text.encode())
+
+
+def _token(found: re.Match[bytes]) -> bytes:
+    string, number, colon = found.groups()
+    if string:
+        return _CUT.sub(lambda cut: cut[1] or rb"\ufffd", string)
+    if number:
+        return number if _is_finite(number) else b"null"
+    return b":null" if colon else b"null"
+
+
+def _is_finite(number: bytes) -> bool:
+    try:
+        return math.isfinite(float(number))
+    except ValueError:  # no number at all; who decodes says so
+        return True
+
+
+def _without_rest(payload: bytes) -> bytes:
+    """Return it without what stands behind the end of a C string; a NUL inside a string is no end."""
+    said, _, _ = payload.partition(b"\0")
+    return said if said.rstrip().endswith(b"}") else payload
 
 
 def holds_nan(payload: bytes) -> bool:
     """Return whether it would be JSON but for NaN or Infinity."""
-    finite = _TOKENS.sub(lambda token: token[1] or b"null", payload)
+    finite = _FINITE.sub(lambda token: token[1] or b"null", payload)
     try:
         msgspec.json.decode(finite)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -178,8 +210,3 @@ def _text(payload: bytes) -> str:
     if halves == 1 and any(letter > "\x7f" and letter != "\ufffd" for letter in text):
         return text
     return payload.decode("gb18030", errors="replace")
-
-
-def _whole(string: bytes) -> bytes:
-    """Return a string with U+FFFD for half a character: who cuts a text by length cuts an emoji in two."""
-    return _CUT.sub(lambda found: found[1] or rb"\ufffd", string)

@@ -16,6 +16,8 @@ from device_adapters.mqtt.wire.fields import key_of, object_of, written_key
 from device_adapters.mqtt.wire.said import Left, Reading, Said
 
 UNIT_FIELD = ("unit_id",)
+CRIES = ("emergency", "man_down")
+"An event of another name does not hide the status `emergency` beside it."
 
 
 class _Which(msgspec.Struct, gc=False):
@@ -39,9 +41,10 @@ def read(payload: bytes, key: str, how: Reading, at_ns: int) -> list[Said]:
         at_top = how.unit_field == UNIT_FIELD
         key = written_key(which.unit_id) if at_top else key_of(object_of(payload, mend=True), key, how)
     unit_id = UnitId(key)
-    if which.event is not None:
+    cried = which.status == "emergency" and which.event not in CRIES
+    if which.event is not None and not cried:
         return _event(payload, unit_id, how, at_ns, shift=which.crs is None)
-    if which.ack is not None:
+    if which.ack is not None and not cried:
         return [(key, codec.decode_ack(payload, unit_id, at_ns, how.future_s_max))]
     if which.status is not None:
         return _with_what_was_left_out(

@@ -181,6 +181,13 @@ def test_an_emergency_is_never_refused_for_what_stands_beside_it(payload: bytes,
         (b'"seq":4,"lat":28.0,"lon":120.7,"text":3,"x":1e400', "unreadable", (4, 28.0, 120.7, "", 0)),
         (b'"seq":4,"text":"a\tb\nc"', "unreadable", (4, None, None, "a b c", 0)),
         ('"seq":4,"text":"救命'.encode() + b'\xe5\xbf"', "unreadable", (4, None, None, "救命�", 0)),
+        (b'"seq":4,"lat":nan,"lon":-nan', "not_finite", (4, None, None, "", 0)),
+        (b'"seq":4,"lat":-inf,"lon":inf,"text":"nan inf"', "not_finite", (4, None, None, "nan inf", 0)),
+        (b'"seq":4,"text":"C:\\x it\\\'s","prompt":7', "unreadable", (4, None, None, "C:�x it�'s", 7)),
+        (b'"seq":4,"unit":1e400,"prompt":7', "unreadable", (4, None, None, "", 7)),
+        (b'"seq":4,"unit":"u\\ud83d"', "unreadable", (4, None, None, "", 0)),
+        (b'"seq":4,"unit":"u1\0"', "unreadable", (4, None, None, "", 0)),
+        (b'"seq":4,"lat":,"lon":120.7', "unreadable", (4, None, None, "", 0)),
         (b'"seq":4,"unit":1.5', "unreadable", (4, None, None, "", 0)),
     ],
 )
@@ -196,7 +203,9 @@ def test_of_a_cry_with_a_broken_field_the_others_are_kept(
     assert (fact.tst, why) == (1_700_000_000, reason)
 
 
-@pytest.mark.parametrize("around", [(b"\xef\xbb\xbf", b""), (b"", b"\0"), (b" ", b"\0\0")])
+@pytest.mark.parametrize(
+    "around", [(b"\xef\xbb\xbf", b""), (b"", b"\0"), (b" ", b"\0\0"), (b"", b"\0ld\xff}")]
+)
 def test_what_a_device_in_c_puts_around_a_cry_does_not_hide_it(around: tuple[bytes, bytes]) -> None:
     before, after = around
 

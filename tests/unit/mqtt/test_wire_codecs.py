@@ -514,6 +514,13 @@ def test_native_the_sources_datum_is_the_one_of_a_payload_that_names_none() -> N
     assert (call.lat, call.lon) == shifted
 
 
+@pytest.mark.parametrize("beside", [b'"event":""', b'"event":0', b'"event":"check_in"', b'"ack":""'])
+def test_native_hears_the_status_emergency_whatever_stands_beside_it(beside: bytes) -> None:
+    heard = hear("native", b'{"unit_id":"P7",%s,"status":"emergency"}' % beside)
+
+    assert [what.status for _, what in heard if isinstance(what, UnitReported)] == ["emergency"]
+
+
 def test_native_a_cry_is_heard_through_a_broken_field() -> None:
     called, left = hear("native", b'{"event":"emergency","lat":NaN,"tst":"?"}', "P7")
 
