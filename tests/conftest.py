@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Profiles of the laws: quick by default, long under `make soak`. No test is given more time by a busy machine.
 
-Which worker runs what (`pytest -n 2`): whatever loads the machine or has fixed ports runs on one of them, in a row.
+Which worker runs what (`pytest -n 2`): whatever needs servers, clocks or fixed ports runs on one of them, in a row.
 """
 
 from typing import Any
@@ -17,15 +17,8 @@ settings.register_profile(
 )
 settings.load_profile("quick")
 
-INTEGRATION = (
-    "compare", "compare_ingest", "drills", "emergency_latency", "fleet_load", "pyvoip", "serve", "sip_flood", "voice",
-)  # fmt: skip
-NEED_THE_MACHINE = (
-    *(f"tests/integration/test_{name}" for name in INTEGRATION),
-    "tests/unit/voice/test_adapter.py",
-    "tests/unit/pyvoip/",
-)
-"They load it, or share ports."
+NEED_THE_MACHINE = ("tests/integration/", "tests/unit/voice/test_adapter.py", "tests/unit/pyvoip/")
+"They load it, count on clocks or share ports: two at once have failed each other."
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -127,14 +127,15 @@ def test_a_radio_that_dies_is_said_to_be_away_and_takes_it_back(lively: Server) 
     async def scene() -> None:
         one = radio(lively.url, 5, 5)
         unit = one.fleet.unit_ids[2]
-        async with ear(lively) as listener, on_air(one):
-            one._lines[2].abort()
-            await until(lambda: listener.heard[f"{unit}/link"][-2:] == [b"offline", b"online"])
+        others = [f"{other}/link" for other in one.fleet.unit_ids if other != unit]
+        async with ear(lively) as listener:
+            async with on_air(one):
+                one._lines[2].abort()
+                await until(lambda: listener.heard[f"{unit}/link"][-2:] == [b"offline", b"online"])
 
-            assert one.reconnects == 1
-        assert [listener.heard[f"{other}/link"] for other in one.fleet.unit_ids if other != unit] == [
-            [b"online", b"offline"]
-        ] * 4
+                assert one.reconnects == 1
+            await until(lambda: all(listener.heard[other][-1:] == [b"offline"] for other in others))
+        assert [listener.heard[other] for other in others] == [[b"online", b"offline"]] * 4
 
     uvloop.run(scene())
 
