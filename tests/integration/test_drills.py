@@ -79,7 +79,9 @@ async def test_redis_frozen_then_killed_and_empty_costs_no_caller_and_no_decisio
         assert home.of("service.restored")
 
 
-async def test_kill_9_under_load_strands_nobody_and_records_everyone_once(tmp_path: Path) -> None:
+async def test_kill_9_under_load_strands_nobody_who_has_rung_and_records_everyone_once(
+    tmp_path: Path,
+) -> None:
     port = free_udp_port()
     with house(tmp_path) as home, ExitStack() as stack:
         home.gateway.stop()
